@@ -1,0 +1,182 @@
+package control
+
+import (
+	"context"
+	"io"
+
+	"bottlebar.app/internal/frame"
+	"bottlebar.app/snapshot"
+)
+
+// Core is the owner of the bottles, as the server sees it. app implements it.
+// Every error may carry a cure (see internal/fault); the server sends what,
+// why and cure on as they are.
+type Core interface {
+	// Snapshot is everything that is shown, now.
+	Snapshot() snapshot.Snapshot
+	// Watch sends a snapshot now and after each change, the latest only, and
+	// closes the channel when ctx ends or the owner stops.
+	Watch(ctx context.Context) <-chan snapshot.Snapshot
+
+	// Launch builds a bottle and returns it ready, or undoes everything.
+	// Ending ctx cancels the launch.
+	Launch(ctx context.Context, req LaunchRequest, progress func(snapshot.Bottle)) (snapshot.Bottle, error)
+	// Stop ends a bottle in whatever state and removes all of it.
+	Stop(ctx context.Context, name string) error
+	// Resume starts a bottle that stopped by itself.
+	Resume(ctx context.Context, name string, progress func(snapshot.Bottle)) (snapshot.Bottle, error)
+	// Prove runs the escape test again.
+	Prove(ctx context.Context, name string) (snapshot.Proof, error)
+
+	// Exec runs a command in a bottle. conn carries frames: towards the command
+	// Stdin, CloseStdin, Resize, Signal; from it Stdout, Stderr and one Exit or
+	// Error at the end. Exec returns when the command ended and its last frame is
+	// written; an error before the first frame is returned, not written.
+	Exec(ctx context.Context, name string, req ExecRequest, conn io.ReadWriter) error
+	// Attach connects to a session of the bottle's keeper; conn as for Exec. The
+	// session goes on when conn ends.
+	Attach(ctx context.Context, name string, req AttachRequest, conn io.ReadWriter) error
+	// Copy copies files and folders into or out of a bottle.
+	Copy(ctx context.Context, name string, req CopyRequest, progress func(snapshot.Transfer)) (CopyReply, error)
+	// Logs opens one of a bottle's logs: "console", "sidecar" or "helper".
+	Logs(ctx context.Context, name, which string) (io.ReadCloser, error)
+	// Environment lists the variables that let smolvm itself look at a bottle.
+	Environment(ctx context.Context, name string) ([]string, error)
+
+	// Activity is what a bottle wanted to reach, oldest first.
+	Activity(ctx context.Context, name string) ([]snapshot.Decision, error)
+	// Policy is the effective policy of a bottle, or the default for an empty name.
+	Policy(ctx context.Context, name string) (PolicyView, error)
+
+	// AddArtifact copies the file at path (absolute) into the library.
+	AddArtifact(ctx context.Context, req AddRequest, progress func(Progress)) (snapshot.Artifact, error)
+	// PackArtifact packs a registry image and adds it.
+	PackArtifact(ctx context.Context, req PackRequest, progress func(Progress)) (snapshot.Artifact, error)
+	// RemoveArtifact, RenameArtifact and VerifyArtifact take a name or an ID prefix.
+	RemoveArtifact(ctx context.Context, name string) error
+	RenameArtifact(ctx context.Context, name, to string) (snapshot.Artifact, error)
+	VerifyArtifact(ctx context.Context, name string, progress func(Progress)) (snapshot.Artifact, error)
+	// SetArtifact replaces the settings of an artifact.
+	SetArtifact(ctx context.Context, name string, settings snapshot.ArtifactSettings) (snapshot.Artifact, error)
+	// Prune removes prepared homes that no launch would use; it returns the bytes freed.
+	Prune(ctx context.Context) (int64, error)
+
+	// SetCredential stores what the sidecar adds to API requests. Kind is
+	// "api-key", "token" or "" to tell by the secret's prefix.
+	SetCredential(ctx context.Context, kind, secret string) (CredentialStatus, error)
+	ClearCredential(ctx context.Context) error
+	CredentialStatus(ctx context.Context) (CredentialStatus, error)
+
+	// Doctor runs each check of Setup anew.
+	Doctor(ctx context.Context) ([]snapshot.Check, error)
+	// HandOver ends this owner and leaves its bottles running; a screen that
+	// starts asks a screenless one for it. It returns once the bottles' sessions
+	// are closed and the lock is about to be free.
+	HandOver(ctx context.Context) error
+	// Show brings the owner's screen to the front; an owner without one returns an error.
+	Show(ctx context.Context) error
+	// Identity says who answers.
+	Identity() Identity
+}
+
+// LaunchRequest says what to launch.
+type LaunchRequest struct {
+	Artifact string   `json:"artifact"`          // name or ID prefix
+	Name     string   `json:"name,omitempty"`    // the bottle's; empty: the artifact's, "-2" on a clash
+	Folder   string   `json:"folder,omitempty"`  // a folder of this computer, absolute, copied in; the session starts in its copy
+	Command  []string `json:"command,omitempty"` // instead of the artifact's
+	Mode     string   `json:"mode,omitempty"`    // Claude's permission mode
+}
+
+// ExecRequest says what to run in a bottle.
+type ExecRequest struct {
+	Argv     []string   `json:"argv"`
+	Workdir  string     `json:"workdir,omitempty"` // absolute; empty: the session's folder
+	Env      []string   `json:"env,omitempty"`     // K=V
+	Root     bool       `json:"root,omitempty"`    // as root instead of the session's user
+	Terminal bool       `json:"terminal,omitempty"`
+	Size     frame.Size `json:"size"`
+	// TimeoutMS ends the command after that long; 0: no limit.
+	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	// ViaSmolvm goes by smolvm instead of the helper; a person chooses it when the helper is lost.
+	ViaSmolvm bool `json:"via_smolvm,omitempty"`
+}
+
+// AttachRequest names a session of the keeper.
+type AttachRequest struct {
+	Session string     `json:"session,omitempty"` // empty: the bottle's main session; "shell" opens or finds a shell, "new-shell" opens another
+	Size    frame.Size `json:"size"`
+	Again   bool       `json:"again,omitempty"` // start the session's command again if it ended
+}
+
+// CopyRequest is a copy between this computer and a bottle.
+type CopyRequest struct {
+	In    bool     `json:"in"`
+	Host  []string `json:"host"`  // absolute paths: the sources in, or one target out
+	Guest string   `json:"guest"` // the target in, or the source out; relative to the session's folder
+	// Unique never overwrites: a taken name becomes "name-2". Drops use it.
+	Unique bool `json:"unique,omitempty"`
+	// IntoFolder says that the target is meant as a folder (a trailing slash).
+	IntoFolder bool `json:"into_folder,omitempty"`
+}
+
+// CopyReply says what arrived where.
+type CopyReply struct {
+	Paths   []string           `json:"paths"`             // final paths, in the order of the sources
+	Skipped []snapshot.Problem `json:"skipped,omitempty"` // what was left out, and why
+	Bytes   int64              `json:"bytes"`
+	Files   int                `json:"files"`
+}
+
+// AddRequest adds a file to the library.
+type AddRequest struct {
+	Path string `json:"path"` // absolute
+	Name string `json:"name,omitempty"`
+}
+
+// PackRequest packs a registry image.
+type PackRequest struct {
+	Image  string `json:"image"`
+	Name   string `json:"name,omitempty"`
+	CPUs   int    `json:"cpus,omitempty"`
+	MemMiB int    `json:"mem_mib,omitempty"`
+}
+
+// Progress is how far a long operation came.
+type Progress struct {
+	Stage string `json:"stage"`          // "copying", "checking", "packing"
+	Line  string `json:"line,omitempty"` // of a program's own progress, cleaned
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+}
+
+// PolicyView is a policy as it is shown.
+type PolicyView struct {
+	Revision uint64     `json:"revision"`
+	Rules    []RuleView `json:"rules"`
+}
+
+// RuleView is one line of a policy.
+type RuleView struct {
+	Host    string `json:"host"`
+	Port    int    `json:"port"`
+	Private bool   `json:"private,omitempty"`
+	Via     string `json:"via"`    // "api route" or "connect"
+	Origin  string `json:"origin"` // "built in", "settings"
+	Hits    int    `json:"hits"`
+}
+
+// CredentialStatus is what may be shown of the credential.
+type CredentialStatus struct {
+	Set      bool   `json:"set"`
+	Kind     string `json:"kind,omitempty"`      // "api-key" or "token"
+	LastFour string `json:"last_four,omitempty"` // the only part ever shown
+	Origin   string `json:"origin,omitempty"`    // "keychain", "environment"
+}
+
+// Identity says which process owns the bottles.
+type Identity struct {
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+	Screen  bool   `json:"screen"`
+}
