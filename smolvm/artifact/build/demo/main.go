@@ -1,0 +1,27 @@
+// Command demo writes the demo artifact:
+//
+//	go run ./smolvm/artifact/build/demo -o build/demo.smolmachine
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"bottlebar.app/smolvm/artifact/build"
+)
+
+func main() {
+	out := flag.String("o", "demo.smolmachine", "file to write")
+	busybox := flag.String("busybox", "/bin/busybox", "static busybox of the guest's architecture")
+	arch := flag.String("arch", "", "the guest's architecture (default: this machine's)")
+	flag.Parse()
+	err := build.WriteFile(*out, func(w io.Writer) error {
+		return build.Demo(w, build.DemoOptions{Busybox: *busybox, Arch: *arch})
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
