@@ -11,8 +11,13 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// Simulated is said wherever a bottle without a VM is shown.
-const Simulated = "simulated: no VM"
+// What is said of a bottle that is not as it should be in earnest, wherever
+// such a bottle is shown.
+const (
+	Simulated     = "simulated: no VM"
+	ProcessDriver = "sidecar is a process, not a container"
+	TestServer    = "API goes to a test server"
+)
 
 // Size writes bytes as the Finder does: thousands, with one decimal below ten.
 func Size(n int64) string {
