@@ -11,27 +11,11 @@ type Client struct {
 	home Home
 }
 
-type Install struct {
-	Path            string
-	Version         Version
-	Simulated       bool
-	AgentRoot       string
-	StorageTemplate string
-	Notices         []Notice
-}
-
-type FindOptions struct {
-	Command, Home, Path, GOOS, GOARCH string
-	AgentRoot, DataHome               string
-	Env                               []string
-}
-
 type (
 	Process  struct{ done chan struct{} }
 	Terminal struct{ Command }
 )
 
-func Find(ctx context.Context, o FindOptions) (*Install, error)                  { panic("soon") }
 func (in *Install) Client(h Home) *Client                                        { return &Client{in: in, home: h} }
 func (c *Client) Create(ctx context.Context, o CreateOptions) error              { panic("soon") }
 func (c *Client) Update(ctx context.Context, name string, o UpdateOptions) error { panic("soon") }

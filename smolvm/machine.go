@@ -10,16 +10,16 @@ import (
 // State is what smolvm says about a machine.
 type State string
 
-// The states. Unreachable means that the process lives and did not answer
+// The states. StateUnreachable means that the process lives and did not answer
 // once: it may be merely busy, and the word is stored; see [Client.Alive].
 const (
-	Created     State = "created"
-	Running     State = "running"
-	Stopped     State = "stopped"
-	Unreachable State = "unreachable"
-	Failed      State = "failed"
-	Frozen      State = "frozen"
-	Unknown     State = "unknown" // a word this package does not know
+	StateCreated     State = "created"
+	StateRunning     State = "running"
+	StateStopped     State = "stopped"
+	StateUnreachable State = "unreachable"
+	StateFailed      State = "failed"
+	StateFrozen      State = "frozen"
+	StateUnknown     State = "unknown" // a word this package does not know
 )
 
 // Machine is one record of `machine ls --json`.
@@ -108,10 +108,10 @@ func (w wireMachine) machine() (Machine, error) {
 
 func state(s string) State {
 	switch st := State(s); st {
-	case Created, Running, Stopped, Unreachable, Failed, Frozen:
+	case StateCreated, StateRunning, StateStopped, StateUnreachable, StateFailed, StateFrozen:
 		return st
 	}
-	return Unknown
+	return StateUnknown
 }
 
 func val[T any](p *T) T {
