@@ -1,0 +1,168 @@
+package hop
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Session is the live connection to the helper of one bottle. Its methods
+// may be called from any goroutine and end with [ErrSessionLost] when the
+// session does.
+type Session struct {
+	mux      *mux
+	incoming chan *Incoming
+	wg       sync.WaitGroup
+}
+
+func newSession(m *mux) *Session {
+	return &Session{mux: m, incoming: make(chan *Incoming)}
+}
+
+// run accepts the guest's streams until the session ends.
+func (s *Session) run() {
+	defer s.wg.Wait()
+	for {
+		st, err := s.mux.accept()
+		if err != nil {
+			s.mux.close(err)
+			return
+		}
+		s.wg.Go(func() { s.offer(st) })
+	}
+}
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.mux.wire.done }
+
+// Err is why it ended; nil while it lives.
+func (s *Session) Err() error {
+	if !isClosed(s.mux.wire.done) {
+		return nil
+	}
+	return newLost(s.mux.wire.cause)
+}
+
+// Close ends the session. The helper comes back within a second while the
+// listener serves.
+func (s *Session) Close() error {
+	s.mux.close(net.ErrClosed)
+	return nil
+}
+
+// Ping measures a round trip through pipe and helper.
+func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
+	type pong struct {
+		d   time.Duration
+		err error
+	}
+	c := make(chan pong, 1)
+	go func() { // ends by itself: the library gives up after its write timeout
+		d, err := s.mux.session.Ping()
+		c <- pong{d, err}
+	}()
+	select {
+	case p := <-c:
+		if p.err != nil && s.mux.dead() {
+			return 0, s.mux.lost()
+		}
+		return p.d, p.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-s.Done():
+		return 0, s.mux.lost()
+	}
+}
+
+// call opens a stream, sends the request and ties the stream to ctx. settle
+// must be called with the outcome of the first read of the answer.
+func (s *Session) call(ctx context.Context, t Type, request any) (*Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	st, err := s.mux.open(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, st.Reset)
+	err = WriteMessage(st, request)
+	if !stop() || err != nil {
+		st.Reset()
+		s.mux.opened()
+		return nil, ended(ctx, err)
+	}
+	return st, nil
+}
+
+// first runs read, which reads the first of an answer, with a deadline.
+func (s *Session) first(ctx context.Context, st *Stream, d time.Duration, read func() error) error {
+	defer s.mux.opened()
+	ctx, cancel := context.WithTimeoutCause(ctx, d, errNoAnswer)
+	defer cancel()
+	stop := context.AfterFunc(ctx, st.Reset)
+	err := read()
+	if !stop() || err != nil {
+		st.Reset()
+		return ended(ctx, err)
+	}
+	return nil
+}
+
+var errNoAnswer = errors.New("the bottle's helper does not answer")
+
+// ended prefers the reason for which a stream was reset over its echo.
+func ended(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, ErrSessionLost) {
+		return cause
+	}
+	return err
+}
+
+// ask makes a call with one answer.
+func (s *Session) ask(ctx context.Context, t Type, d time.Duration, request, answer any) error {
+	st, err := s.call(ctx, t, request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	return s.first(ctx, st, d, func() error { return ReadAnswer(st, answer) })
+}
+
+const (
+	askTimeout   = 10 * time.Second
+	probeTimeout = 15 * time.Second
+)
+
+// About asks the helper about itself and its guest.
+func (s *Session) About(ctx context.Context) (Info, error) {
+	var info Info
+	err := s.ask(ctx, About, askTimeout, struct{}{}, &info)
+	return info, err
+}
+
+// Probe runs one round of the escape test in the guest.
+func (s *Session) Probe(ctx context.Context, r ProbeRequest) (ProbeReply, error) {
+	var reply ProbeReply
+	err := s.ask(ctx, Probe, probeTimeout, r, &reply)
+	return reply, err
+}
+
+// Seed prepares a user's home.
+func (s *Session) Seed(ctx context.Context, r SeedRequest) (SeedReply, error) {
+	var reply SeedReply
+	err := s.ask(ctx, Seed, askTimeout, r, &reply)
+	return reply, err
+}
+
+// Forward connects to a port of the guest's loopback. Who calls closes.
+func (s *Session) Forward(ctx context.Context, port uint16) (*Stream, error) {
+	st, err := s.call(ctx, Forward, ForwardRequest{Port: port})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.first(ctx, st, askTimeout, func() error { return ReadAnswer(st, nil) }); err != nil {
+		return nil, err
+	}
+	return st, nil
+}
