@@ -1,0 +1,405 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a Proxy is made with.
+type Options struct {
+	// Tell receives each decision, one at a time. It may block; then whatever
+	// the decision is about waits too.
+	Tell func(Decision)
+	// Resolver is the system's when nil.
+	Resolver Resolver
+	// Inspect looks at the body of Messages requests; nil lets all pass.
+	Inspect Inspector
+	// Never are prefixes that not even a private rule reaches: the network
+	// that the sidecar itself stands in.
+	Never []netip.Prefix
+	// Limits are the defaults where zero.
+	Limits Limits
+}
+
+// Inspector judges the body of a request on the API route before any of it
+// goes upstream. It returns what is sent instead of body, and its length (-1:
+// unknown), or a *Refusal.
+type Inspector interface {
+	Inspect(ctx context.Context, path string, body io.Reader) (io.ReadCloser, int64, error)
+}
+
+// Refusal is why an Inspector refuses a request; Text is one line for whoever
+// sent it.
+type Refusal struct{ Text string }
+
+func (r *Refusal) Error() string { return r.Text }
+
+// Limits bound what runs at once and for how long.
+type Limits struct {
+	Tunnels int           // tunnels and plain requests; 512
+	Calls   int           // requests on the API route; 64
+	Conns   int           // connections to the proxy; 1024
+	Headers time.Duration // until a request's header is complete; 10 s
+	Hello   time.Duration // until a TLS hello is complete; 10 s
+	Idle    time.Duration // a tunnel without a byte either way; 10 min
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	setTime := func(p *time.Duration, v time.Duration) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	set(&l.Tunnels, 512)
+	set(&l.Calls, 64)
+	set(&l.Conns, 1024)
+	setTime(&l.Headers, 10*time.Second)
+	setTime(&l.Hello, 10*time.Second)
+	setTime(&l.Idle, 10*time.Minute)
+	return l
+}
+
+// Stats are counters since the proxy was made, and what runs now.
+type Stats struct {
+	Open     bool   `json:"open"`
+	Revision uint64 `json:"revision"`
+	Tunnels  int    `json:"tunnels"` // now
+	Calls    int    `json:"calls"`   // now
+	Allowed  uint64 `json:"allowed"`
+	Denied   uint64 `json:"denied"`
+	Up       int64  `json:"up"`
+	Down     int64  `json:"down"`
+}
+
+// Proxy serves a bottle's requests. A new one is closed: until [Proxy.Open] it
+// answers health and echo and refuses everything else.
+type Proxy struct {
+	opt     Options
+	limits  Limits
+	dialer  *dialer
+	journal *journal
+
+	allowed, denied atomic.Uint64
+	up, down        atomic.Int64
+
+	mu       sync.Mutex
+	rules    *Rules
+	cred     *Credential
+	nonce    string
+	open     bool
+	done     bool
+	lease    time.Time // zero: none is asked for
+	flows    map[*flow]struct{}
+	tunnels  int
+	calls    int
+	handlers sync.WaitGroup
+}
+
+// New returns a closed proxy.
+func New(o Options) *Proxy {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	rules, _ := Policy{}.Compile()
+	return &Proxy{
+		opt:     o,
+		limits:  o.Limits.withDefaults(),
+		dialer:  &dialer{resolver: o.Resolver},
+		journal: newJournal(o.Tell),
+		rules:   rules,
+		flows:   map[*flow]struct{}{},
+	}
+}
+
+// SetPolicy replaces the policy and ends what the new one does not allow.
+func (p *Proxy) SetPolicy(pol Policy) error {
+	rules, err := pol.Compile()
+	if err != nil {
+		return err
+	}
+	rules.floor.never = append(rules.floor.never, p.opt.Never...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.rules
+	if rules.api != nil {
+		rules.api.connect(p.dialer, &rules.floor)
+	}
+	p.rules = rules
+	for f := range p.flows {
+		if !f.stillAllowed(rules) {
+			f.cancel(cut{Revoked})
+		}
+	}
+	if old.api != nil {
+		old.api.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// SetCredential replaces what the API route adds; nil removes it. Requests
+// that are under way keep the one they began with.
+func (p *Proxy) SetCredential(c *Credential) {
+	if c != nil {
+		dup := *c
+		c = &dup
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cred = c
+}
+
+// SetNonce sets what /healthz answers.
+func (p *Proxy) SetNonce(nonce string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.nonce = nonce
+}
+
+// Open lets requests out, as far as the policy goes.
+func (p *Proxy) Open() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = !p.done
+}
+
+// Shut takes Open back and ends everything that is under way.
+func (p *Proxy) Shut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = false
+	p.cancelAll(NotOpen)
+}
+
+// Renew lets new requests in for d from now. A proxy that was never renewed
+// asks for no lease.
+func (p *Proxy) Renew(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lease = time.Now().Add(d)
+}
+
+// Stats returns the counters.
+func (p *Proxy) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{
+		Open: p.open, Revision: p.rules.policy.Revision, Tunnels: p.tunnels, Calls: p.calls,
+		Allowed: p.allowed.Load(), Denied: p.denied.Load(), Up: p.up.Load(), Down: p.down.Load(),
+	}
+}
+
+// Close ends everything and waits for it.
+func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.open, p.done, p.cred = false, true, nil
+	p.cancelAll(NotOpen)
+	api := p.rules.api
+	p.mu.Unlock()
+	p.handlers.Wait()
+	if api != nil {
+		api.transport.CloseIdleConnections()
+	}
+	p.journal.close()
+}
+
+func (p *Proxy) cancelAll(why Reason) {
+	for f := range p.flows {
+		f.cancel(cut{why})
+	}
+}
+
+// cut is the cause of a context that ended something early.
+type cut struct{ why Reason }
+
+func (c cut) Error() string { return string(c.why) }
+
+// flow is one tunnel, plain request or API call that was let through.
+type flow struct {
+	target  Target
+	api     bool
+	verdict Verdict
+	rules   *Rules // those it was judged by
+	cred    *Credential
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+}
+
+func (f *flow) stillAllowed(r *Rules) bool {
+	if f.api {
+		return r.api != nil && r.api.base == f.rules.api.base
+	}
+	v := r.Decide(f.target)
+	return v.OK && v.Private == f.verdict.Private
+}
+
+// why is the reason for which a flow was ended early, or "".
+func (f *flow) why() Reason {
+	var c cut
+	if errors.As(context.Cause(f.ctx), &c) {
+		return c.why
+	}
+	return ""
+}
+
+// admit judges a target and registers it, both under one lock, so that a
+// change of policy either is what judged it or ends it.
+func (p *Proxy) admit(ctx context.Context, t Target, api bool) (*flow, Reason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !p.open:
+		return nil, NotOpen
+	case !p.lease.IsZero() && time.Now().After(p.lease):
+		return nil, NoLease
+	}
+	f := &flow{target: t, api: api, rules: p.rules, cred: p.cred}
+	if api {
+		if p.rules.api == nil {
+			return nil, NotAllowed
+		}
+		if p.calls >= p.limits.Calls {
+			return nil, TooMany
+		}
+		f.target, f.verdict = p.rules.api.target, Verdict{OK: true, Rule: "api"}
+	} else {
+		if f.verdict = p.rules.Decide(t); !f.verdict.OK {
+			return nil, f.verdict.Reason
+		}
+		if p.tunnels >= p.limits.Tunnels {
+			return nil, TooMany
+		}
+	}
+	if api {
+		p.calls++
+	} else {
+		p.tunnels++
+	}
+	f.ctx, f.cancel = context.WithCancelCause(ctx)
+	p.flows[f] = struct{}{}
+	return f, ""
+}
+
+func (p *Proxy) release(f *flow) {
+	f.cancel(nil)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.flows[f]; !ok {
+		return
+	}
+	delete(p.flows, f)
+	if f.api {
+		p.calls--
+	} else {
+		p.tunnels--
+	}
+}
+
+// ServeHTTP sorts requests: tunnels and plain requests go to the policy, the
+// rest is the sidecar's own or the API route.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	if p.done {
+		p.mu.Unlock()
+		http.Error(w, "closed", http.StatusServiceUnavailable)
+		return
+	}
+	p.handlers.Add(1)
+	p.mu.Unlock()
+	defer p.handlers.Done()
+	switch {
+	case r.Method == http.MethodConnect:
+		p.serveConnect(w, r)
+	case r.URL.IsAbs() || r.URL.Host != "":
+		p.servePlain(w, r)
+	case r.URL.Path == "/healthz":
+		p.serveHealth(w, r)
+	case r.URL.Path == "/echo":
+		p.serveEcho(w, r)
+	default:
+		p.serveAPI(w, r)
+	}
+}
+
+// deny answers one readable line and tells the journal.
+func (p *Proxy) deny(w http.ResponseWriter, d Decision) {
+	p.denied.Add(1)
+	p.mu.Lock()
+	canary := p.rules.canaries[d.Host]
+	p.mu.Unlock()
+	d.Kind = Denied
+	if d.Status == 0 {
+		d.Status = statusOf(d.Reason)
+	}
+	p.journal.tell(d, canary)
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Bottle-Denied", string(d.Reason))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(d.Status)
+	fmt.Fprintln(w, denial(d))
+}
+
+func statusOf(r Reason) int {
+	switch r {
+	case NotResolved, NotReached:
+		return http.StatusBadGateway
+	case TooMany, NoLease:
+		return http.StatusServiceUnavailable
+	case BadRequest:
+		return http.StatusBadRequest
+	}
+	return http.StatusForbidden
+}
+
+// denial is the line that a program in the bottle reads; an agent must see
+// that trying again, or another way, is pointless.
+func denial(d Decision) string {
+	where := d.Host
+	if where == "" {
+		where = "this request"
+	} else if d.Port != 0 {
+		where = fmt.Sprintf("%s port %d", d.Host, d.Port)
+	}
+	const ask = "Do not retry or look for another way; ask the user to allow it."
+	switch d.Reason {
+	case NotOpen:
+		return where + " is blocked: the bottle has not been opened yet."
+	case NoLease:
+		return where + " is blocked: Bottlebar is not running."
+	case NotResolved:
+		return where + " has no address."
+	case NotReached:
+		return where + " could not be reached."
+	case TooMany:
+		return where + " is refused: too many connections at once. Try again later."
+	case BadRequest:
+		return "This is not a request that the bottle's proxy serves."
+	case BadName:
+		return "This host name is blocked by the bottle's policy: it is not a plain name. " + ask
+	case BelowFloor:
+		return where + " is blocked by the bottle's policy: it leads to an address inside the host's network. " + ask
+	case APIHost:
+		return where + " is reached through the base URL only (ANTHROPIC_BASE_URL). " + ask
+	case APIPath:
+		return "This API request is blocked by the bottle's policy: only messages, token counts and the list of models are served. " + ask
+	case APIAuth:
+		return "This API request is blocked by the bottle's policy: it does not carry this bottle's placeholder credential. " + ask
+	case NoCredential:
+		return "No credential is set for the API. Ask the user to run `bottlebar credential set` on the host."
+	}
+	return where + " is blocked by the bottle's policy. " + ask
+}
