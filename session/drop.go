@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"bottlebar.app/assets"
+	"bottlebar.app/assets/look"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/snapshot"
+)
+
+// copies are the drops of one window: one under way, the others in line.
+type copies struct {
+	now   *copying
+	queue [][]string
+}
+
+// copying is one copy into the VM.
+type copying struct {
+	paths  []string
+	label  string // "3 files into ~/work"
+	start  time.Time
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	done   int64
+	total  int64
+	told   time.Time
+	queued bool // an update waits on the toolkit's goroutine
+}
+
+// dropped takes what was dropped on the window. The toolkit tells nothing
+// before, and where the pointer was does not matter.
+func (v *view) dropped(_ fyne.Position, uris []fyne.URI) {
+	var paths []string
+	var bad []error
+	for _, u := range uris {
+		if u.Scheme() != "file" {
+			bad = append(bad, fault.New("copying "+u.String(), "it is no file on this computer", "save it first, then drop the file"))
+			continue
+		}
+		paths = append(paths, u.Path())
+	}
+	if v.bottle.State != snapshot.Ready || v.phase == removed {
+		bad, paths = []error{fault.New("nothing was copied", "the bottle is not running", "drop the files again when it is ready")}, nil
+	}
+	v.complain(bad, len(uris))
+	if len(paths) > 0 {
+		v.copies.queue = append(v.copies.queue, paths)
+		v.nextCopy()
+	}
+}
+
+// nextCopy starts the copy that is first in line, unless one runs.
+func (v *view) nextCopy() {
+	if v.copies.now != nil || len(v.copies.queue) == 0 {
+		return
+	}
+	paths := v.copies.queue[0]
+	v.copies.queue = v.copies.queue[1:]
+	ctx, cancel := context.WithCancel(v.ctx)
+	c := &copying{paths: paths, start: v.owner.o.Now(), cancel: cancel, label: copyLabel(paths, v.bottle.Folder, false)}
+	v.copies.now = c
+	v.term.Dim(true)
+	v.veil.show("Copying "+c.label, "")
+	v.line.transient(c.label, true)
+	o, folder := v.owner.o, v.bottle.Folder
+	v.owner.background(func(context.Context) {
+		defer cancel()
+		if len(paths) > 1 && onlyFiles(paths) {
+			o.Post(func() { c.label = copyLabel(paths, folder, true); v.copyMoved(c) })
+		}
+		guest, err := o.Backend.CopyIn(ctx, v.k.bottle, paths, func(done, total int64) { v.report(c, done, total) })
+		stopped := ctx.Err() != nil
+		o.Post(func() { v.copied(c, guest, err, stopped) })
+	})
+}
+
+// report keeps the numbers of a running copy and shows them at most ten times
+// a second. It is called on the backend's goroutine.
+func (v *view) report(c *copying, done, total int64) {
+	now := v.owner.o.Now()
+	c.mu.Lock()
+	c.done, c.total = done, total
+	due := !c.queued && now.Sub(c.told) >= 100*time.Millisecond
+	if due {
+		c.told, c.queued = now, true
+	}
+	c.mu.Unlock()
+	if due {
+		v.owner.o.Post(func() { v.copyMoved(c) })
+	}
+}
+
+func (v *view) copyMoved(c *copying) {
+	c.mu.Lock()
+	done, total := c.done, c.total
+	c.queued = false
+	c.mu.Unlock()
+	if v.copies.now != c {
+		return
+	}
+	size := ""
+	if total > 0 {
+		size = look.Size(total)
+	}
+	v.veil.show("Copying "+c.label, size)
+	v.veil.progress(done, total)
+	v.line.transient(progress(c.label, done, total, v.owner.o.Now().Sub(c.start)), true)
+}
+
+// copied ends a copy: what arrived is typed at the prompt, what did not is
+// told, and the next in line starts.
+func (v *view) copied(c *copying, guest []string, err error, stopped bool) {
+	if v.copies.now != c || v.ctx.Err() != nil {
+		return
+	}
+	v.copies.now = nil
+	v.term.Dim(false)
+	v.veil.hide()
+	v.line.transient("", false)
+	if len(guest) > 0 && v.phase == live {
+		v.term.Type(atPrompt(guest))
+	}
+	if err != nil && !(stopped && errors.Is(err, context.Canceled)) {
+		v.complain(split(err), len(c.paths))
+	}
+	v.appeared()
+	v.nextCopy()
+}
+
+// cancelCopy ends the copy under way and forgets those in line.
+func (v *view) cancelCopy() {
+	v.copies.queue = nil
+	if v.copies.now != nil {
+		v.copies.now.cancel()
+	}
+}
+
+// complain shows what was not copied, and why, above the status line.
+func (v *view) complain(bad []error, of int) {
+	if len(bad) == 0 {
+		return
+	}
+	title := "Not copied"
+	if of > 1 {
+		title = look.Count(len(bad), "of the dropped things was not copied", "of the dropped things were not copied")
+	}
+	v.drops = message{shape: assets.ShapeFailed, color: look.ColorFailed, title: title,
+		buttons: []choice{{label: "Dismiss", do: func() { v.drops = message{}; v.show() }}}}
+	const most = 3
+	for i, err := range bad {
+		if i == most-1 && len(bad) > most {
+			v.drops.lines = append(v.drops.lines, look.Count(len(bad)-i, "more", "more"))
+			break
+		}
+		f := fault.Of(err)
+		v.drops.lines = append(v.drops.lines, look.Sentence(look.Clean(joined(": ", f.What, f.Why, f.Cure), 240)))
+	}
+	v.show()
+}
+
+// split takes joined errors apart.
+func split(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	return []error{err}
+}
+
+// copyLabel says what is copied where: one by its name, more by their number.
+// files says that there is no folder among them.
+func copyLabel(paths []string, folder string, files bool) string {
+	where := " into the session’s folder"
+	if folder != "" {
+		where = " into " + look.Clean(look.CutLeft(folder, 32), 32)
+	}
+	switch {
+	case len(paths) == 1:
+		return look.Clean(filepath.Base(paths[0]), 32) + where
+	case files:
+		return look.Count(len(paths), "file", "files") + where
+	}
+	return look.Count(len(paths), "item", "items") + where
+}
+
+// onlyFiles asks the disk, which may be a slow one: not for the toolkit's goroutine.
+func onlyFiles(paths []string) bool {
+	for _, p := range paths {
+		if st, err := os.Lstat(p); err != nil || !st.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,272 @@
+package session
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+
+	"bottlebar.app/assets/look"
+	"bottlebar.app/snapshot"
+	"bottlebar.app/terminal"
+	"bottlebar.app/terminal/vt"
+)
+
+// phase is how far a window is with its session.
+type phase int
+
+const (
+	waiting    phase = iota // the bottle is not ready
+	connecting              // Attach runs
+	live
+	ended   // the program ended; exit tells how, if known
+	cutOff  // the way to the session broke; cause tells why
+	removed // the bottle is gone
+)
+
+// view is the content of one session window.
+type view struct {
+	owner *Windows
+	k     key
+	ctx   context.Context
+	stop  context.CancelFunc
+
+	root    *fyne.Container
+	term    *terminal.Terminal
+	ground  *canvas.Rectangle // the terminal's own background, around it
+	cover   *fyne.Container   // over the terminal while there is no session
+	veil    *dropCover        // over the terminal while files are copied
+	bars    *fyne.Container   // messages above the status line
+	line    *statusLine
+	drops   message // what could not be copied; shown while it has a title
+	bottle  snapshot.Bottle
+	phase   phase
+	attempt int // counts calls of attach; an answer to an older one is dropped
+	conn    terminal.Conn
+	exit    *int
+	cause   error
+	copies  copies
+}
+
+// newView returns the content of a window that has no session yet.
+func newView(w *Windows, k key, win fyne.Window) *view {
+	v := &view{owner: w, k: k}
+	v.ctx, v.stop = context.WithCancel(w.ctx)
+	v.term = terminal.New(terminal.Options{
+		Post: w.o.Post, Theme: termTheme(), TextSize: look.BodySize,
+		Name: "Bottlebar", Version: w.o.Version, Mac: w.o.Mac,
+	})
+	v.term.OnEnd = v.ended
+	v.term.OnTextSize = func(float32) { v.line.zoom(v.term.TextSize(), w.o) }
+	v.term.OnLink = w.link
+	v.term.OnEvent = v.event
+	v.term.OnShortcut = v.shortcut
+	v.ground = canvas.NewRectangle(termTheme().Background)
+	v.cover = container.NewStack()
+	v.veil = newDropCover()
+	v.bars = container.NewVBox()
+	v.line = newStatusLine(v)
+	padded := container.New(layout.NewCustomPaddedLayout(look.TermPadding, look.TermPadding, look.TermPadding, look.TermPadding), v.term)
+	screen := container.NewStack(v.ground, padded, v.cover, v.veil)
+	v.root = container.New(&paneLayout{}, screen, v.bars, v.line.root)
+	for _, s := range v.shortcuts() {
+		win.Canvas().AddShortcut(s, func(fyne.Shortcut) { v.shortcut(s) })
+	}
+	return v
+}
+
+// paneLayout stacks the screen, the bars and the status line without the gaps
+// of the toolkit's own border layout.
+type paneLayout struct{}
+
+func (paneLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(320, 120+o[1].MinSize().Height+look.StatusHeight)
+}
+
+func (paneLayout) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	bars := o[1].MinSize().Height
+	top := s.Height - bars - look.StatusHeight
+	o[0].Move(fyne.NewPos(0, 0))
+	o[0].Resize(fyne.NewSize(s.Width, top))
+	o[1].Move(fyne.NewPos(0, top))
+	o[1].Resize(fyne.NewSize(s.Width, bars))
+	o[2].Move(fyne.NewPos(0, top+bars))
+	o[2].Resize(fyne.NewSize(s.Width, look.StatusHeight))
+}
+
+// update shows what is known of the bottle now, and attaches once it is ready.
+func (v *view) update(b snapshot.Bottle) {
+	back := v.bottle.HelperLost && !b.HelperLost
+	v.bottle = b
+	switch {
+	case b.State != snapshot.Ready:
+		if v.phase == connecting {
+			v.phase = waiting
+		}
+	case v.phase == waiting, v.phase == cutOff && back:
+		v.attach()
+		return
+	}
+	v.show()
+}
+
+// gone says that the bottle was removed while somebody looked at its window.
+func (v *view) gone() {
+	if v.phase != removed {
+		v.phase = removed
+		v.bottle.State = snapshot.Stopped
+		v.show()
+	}
+}
+
+// over says that there is nothing left to come back to.
+func (v *view) over() bool { return v.phase == ended || v.phase == removed }
+
+// attach joins the session in the background.
+func (v *view) attach() {
+	v.phase, v.exit, v.cause = connecting, nil, nil
+	v.attempt++
+	attempt, o := v.attempt, v.owner.o
+	cols, rows := v.term.GridSize()
+	v.show()
+	v.owner.background(func(context.Context) {
+		conn, err := o.Backend.Attach(v.ctx, v.k.bottle, v.k.session, cols, rows)
+		if err == nil && v.ctx.Err() != nil {
+			_ = conn.Close() // the window went while we waited
+			return
+		}
+		o.Post(func() { v.attached(attempt, conn, err) })
+	})
+}
+
+// attached takes the answer to an attempt.
+func (v *view) attached(attempt int, conn terminal.Conn, err error) {
+	if attempt != v.attempt || v.ctx.Err() != nil {
+		if conn != nil {
+			_ = conn.Close() // an answer that nobody waits for any more
+		}
+		return
+	}
+	if err != nil {
+		v.phase, v.cause = cutOff, err
+		v.show()
+		return
+	}
+	v.phase, v.conn = live, conn
+	v.term.Attach(conn)
+	v.show()
+	v.appeared()
+}
+
+// ended is told by the terminal that its Conn is through.
+func (v *view) ended(err error) {
+	if v.phase == removed || v.ctx.Err() != nil {
+		return
+	}
+	v.phase, v.cause = ended, nil
+	if err != nil {
+		v.phase, v.cause = cutOff, err
+	} else if x, ok := v.conn.(Exiter); ok {
+		if code, known := x.ExitCode(); known {
+			v.exit = &code
+		}
+	}
+	v.conn = nil
+	v.show()
+}
+
+// appeared puts the keyboard into the terminal.
+func (v *view) appeared() {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(v.term); c != nil {
+		if f, ok := any(v.term).(fyne.Focusable); ok {
+			c.Focus(f)
+		}
+	}
+}
+
+// show brings everything around the terminal in line with the fields.
+func (v *view) show() {
+	v.line.show(status(v.bottle, v.owner.o.Now()))
+	v.cover.RemoveAll()
+	if c := v.covering(); c != nil {
+		v.cover.Add(c)
+	}
+	v.bars.RemoveAll()
+	if m, ok := v.standing(); ok {
+		v.bars.Add(bar(m))
+	}
+	if v.drops.title != "" {
+		v.bars.Add(bar(v.drops))
+	}
+	v.root.Refresh()
+}
+
+// covering is what lies in the middle while there is no session to see.
+func (v *view) covering() fyne.CanvasObject {
+	switch v.phase {
+	case waiting:
+		if launching(v.bottle) {
+			return steps(v.bottle)
+		}
+	case connecting:
+		return container.NewCenter(look.NewText("Connecting").Colored(look.ColorQuiet))
+	}
+	return nil
+}
+
+// event reacts to what the program asks of its window. The title is app's to
+// show, cleaned; a bell has no place in a window that is looked at.
+func (v *view) event(vt.Event) {}
+
+func (v *view) retheme() {
+	t := termTheme()
+	v.ground.FillColor = t.Background
+	v.ground.Refresh()
+	v.term.SetTheme(t)
+	v.veil.Refresh()
+}
+
+// close ends what runs in the background for this window.
+func (v *view) close() {
+	v.stop()
+	_ = v.term.Close()
+}
+
+// shortcuts are the window's own: with Command on a Mac, elsewhere with
+// Control and Shift, since Control alone belongs to the program.
+func (v *view) shortcuts() []fyne.Shortcut {
+	mod := fyne.KeyModifierControl | fyne.KeyModifierShift
+	if v.owner.o.Mac {
+		mod = fyne.KeyModifierSuper
+	}
+	return []fyne.Shortcut{
+		&desktop.CustomShortcut{KeyName: fyne.KeyW, Modifier: mod},
+		&desktop.CustomShortcut{KeyName: fyne.KeyT, Modifier: mod},
+	}
+}
+
+// shortcut answers whether s is the window's own, and does it.
+func (v *view) shortcut(s fyne.Shortcut) bool {
+	own := v.shortcuts()
+	switch s.ShortcutName() {
+	case own[0].ShortcutName():
+		v.owner.hide(v.k)
+	case own[1].ShortcutName():
+		v.owner.Shell(v.k.bottle)
+	default:
+		return false
+	}
+	return true
+}
+
+// termTheme is the terminal's colours for the variant that is shown.
+func termTheme() terminal.Theme {
+	if look.Variant() == theme.VariantLight {
+		return terminal.LightTheme()
+	}
+	return terminal.DarkTheme()
+}

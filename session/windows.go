@@ -1,0 +1,231 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"bottlebar.app/assets"
+	"bottlebar.app/assets/look"
+	"bottlebar.app/snapshot"
+	"bottlebar.app/terminal"
+)
+
+// Main is the name of the session that a bottle was launched for. Further
+// shells are "shell-1", "shell-2" and so on.
+const Main = "main"
+
+// Backend is where the bytes come from and go to. Its methods are called on
+// goroutines of this package, never on the toolkit's.
+type Backend interface {
+	// Attach joins a session of the bottle with that ID, and starts it when
+	// it does not run. A Conn may also be an [Exiter].
+	Attach(ctx context.Context, bottle, session string, cols, rows int) (terminal.Conn, error)
+	// CopyIn copies files and folders into the session's folder and returns
+	// where each lies in the VM. One that cannot be copied does not keep the
+	// others: the error may be several joined ones beside paths. progress is
+	// told bytes, as often as the backend likes; total is 0 until it is known.
+	CopyIn(ctx context.Context, bottle string, paths []string, progress func(done, total int64)) ([]string, error)
+}
+
+// Exiter is a Conn that knows how its program ended, once Read gave io.EOF.
+type Exiter interface{ ExitCode() (code int, known bool) }
+
+// Opener opens other windows. Its methods are called on the toolkit's
+// goroutine and return at once.
+type Opener interface {
+	ShowBottles(bottle string)
+	ShowLibrary(artifact string)
+	ShowActivity(bottle string)
+	ShowProof(bottle string)
+}
+
+// Options are what Windows needs. All fields are required but Mac and Version.
+type Options struct {
+	App     fyne.App
+	Backend Backend
+	Opener  Opener
+	Post    func(func()) // runs a function on the toolkit's goroutine: fyne.Do
+	Now     func() time.Time
+	Mac     bool   // Command is the key of shortcuts
+	Version string // told to programs that ask for the terminal's version
+}
+
+// Windows holds the session windows of all bottles. Its methods belong to the
+// toolkit's goroutine.
+type Windows struct {
+	o      Options
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	open   map[key]*window
+	last   snapshot.Snapshot
+}
+
+type key struct{ bottle, session string }
+
+// window is one session window.
+type window struct {
+	fyne.Window
+	view  *view
+	shown bool
+}
+
+// New returns Windows without any window.
+func New(o Options) *Windows {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &Windows{o: o, ctx: ctx, cancel: cancel, open: map[key]*window{}}
+	o.App.Settings().AddListener(func(fyne.Settings) { w.retheme() })
+	return w
+}
+
+// Open shows the session window of the bottle with that ID. An unknown bottle
+// opens nothing.
+func (w *Windows) Open(bottle string) { w.show(key{bottle, Main}) }
+
+// Shell shows a further window with a shell in the bottle: one that was closed
+// while its shell went on, else a new one.
+func (w *Windows) Shell(bottle string) {
+	for n := 1; ; n++ {
+		k := key{bottle, fmt.Sprintf("shell-%d", n)}
+		if win, taken := w.open[k]; !taken || !win.shown {
+			w.show(k)
+			return
+		}
+	}
+}
+
+// Update tells all windows what is known now. Windows of bottles that are gone
+// are closed if nobody looks at them, and say so if somebody does.
+func (w *Windows) Update(s snapshot.Snapshot) {
+	w.last = s
+	for k, win := range w.open {
+		b, ok := find(s.Bottles, k.bottle)
+		switch {
+		case ok:
+			win.view.update(b)
+			win.SetTitle(title(b, k.session))
+		case !win.shown:
+			w.drop(k)
+		default:
+			win.view.gone()
+		}
+	}
+}
+
+// Shown reports whether the main window of a bottle is on the screen.
+func (w *Windows) Shown(bottle string) bool {
+	win, ok := w.open[key{bottle, Main}]
+	return ok && win.shown
+}
+
+// Close ends all background work and waits for it. Call it after the toolkit
+// has stopped, or before it does.
+func (w *Windows) Close() {
+	w.cancel()
+	for k := range w.open {
+		w.open[k].view.close()
+	}
+	w.work.Wait()
+}
+
+// retheme follows the system's change between light and dark.
+func (w *Windows) retheme() {
+	for _, win := range w.open {
+		win.view.retheme()
+	}
+}
+
+func (w *Windows) show(k key) {
+	win, ok := w.open[k]
+	if !ok {
+		b, known := find(w.last.Bottles, k.bottle)
+		if !known {
+			return
+		}
+		win = w.make(k, b)
+		w.open[k] = win
+	}
+	win.shown = true
+	win.Show()
+	win.RequestFocus() // Show alone leaves a menu-bar app's window behind others
+	win.view.appeared()
+}
+
+func (w *Windows) make(k key, b snapshot.Bottle) *window {
+	win := &window{Window: w.o.App.NewWindow(title(b, k.session))}
+	win.view = newView(w, k, win.Window)
+	win.SetIcon(assets.AppIcon())
+	win.SetPadded(false)
+	win.SetContent(win.view.root)
+	win.Resize(fyne.NewSize(880, 560))
+	win.SetOnDropped(win.view.dropped)
+	win.SetCloseIntercept(func() { w.hide(k) })
+	win.view.update(b)
+	return win
+}
+
+// hide takes a window from the screen; its session goes on. A window whose
+// session has ended has nothing to come back to.
+func (w *Windows) hide(k key) {
+	win, ok := w.open[k]
+	if !ok {
+		return
+	}
+	if win.view.over() {
+		w.drop(k)
+		return
+	}
+	win.shown = false
+	win.Hide()
+}
+
+// drop closes a window for good.
+func (w *Windows) drop(k key) {
+	win := w.open[k]
+	delete(w.open, k)
+	win.view.close()
+	win.SetCloseIntercept(nil)
+	win.Window.Close()
+}
+
+// background runs f on a goroutine that Close waits for.
+func (w *Windows) background(f func(ctx context.Context)) {
+	w.work.Add(1)
+	go func() {
+		defer w.work.Done()
+		f(w.ctx)
+	}()
+}
+
+// title is the window's title. A shell says that it is one.
+func title(b snapshot.Bottle, session string) string {
+	name := look.Clean(b.Name, 48)
+	if session != Main {
+		name += " (shell)"
+	}
+	return name + " — Bottlebar"
+}
+
+func find(all []snapshot.Bottle, id string) (snapshot.Bottle, bool) {
+	i := slices.IndexFunc(all, func(b snapshot.Bottle) bool { return b.ID == id })
+	if i < 0 {
+		return snapshot.Bottle{}, false
+	}
+	return all[i], true
+}
+
+// link opens an address that was clicked in a terminal. Only http and https
+// arrive here; the person held the modifier, so the browser may have it.
+func (w *Windows) link(uri string) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return
+	}
+	w.background(func(context.Context) { _ = w.o.App.OpenURL(u) })
+}
