@@ -40,6 +40,9 @@ type Machine struct {
 	Ephemeral  bool
 	Network    bool // also true when the record does not say: nobody shall rely on silence
 	Labels     map[string]string
+	// RestartPolicy is "never" for a machine that only its owner starts; "" when
+	// the record does not say.
+	RestartPolicy string
 }
 
 // wireMachine is the JSON of releases 0.8.0 to 1.9.3; fields that are not
@@ -61,6 +64,7 @@ type wireMachine struct {
 	Ephemeral  *bool             `json:"ephemeral"`
 	Network    *bool             `json:"network"`
 	Labels     map[string]string `json:"labels"`
+	Restart    *string           `json:"restart_policy"`
 }
 
 func parseList(data []byte) ([]Machine, error) {
@@ -98,7 +102,7 @@ func (w wireMachine) machine() (Machine, error) {
 		Name: w.Name, State: state(w.State), CPUs: val(w.CPUs), MemMiB: val(w.MemoryMiB), PID: val(w.PID),
 		Mounts: val(w.Mounts), Ports: val(w.Ports), StorageGiB: val(w.StorageGB), OverlayGiB: val(w.OverlayGB),
 		Image: val(w.Image), Entrypoint: w.Entrypoint, Cmd: w.Cmd, Ephemeral: val(w.Ephemeral),
-		Network: w.Network == nil || *w.Network, Labels: w.Labels,
+		Network: w.Network == nil || *w.Network, Labels: w.Labels, RestartPolicy: val(w.Restart),
 	}
 	if w.CreatedAt != nil {
 		m.CreatedAt = time.Unix(*w.CreatedAt, 0).UTC()
