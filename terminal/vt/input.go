@@ -1,5 +1,10 @@
 package vt
 
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
 // Mods are the modifier keys held, in the order of xterm's parameter.
 type Mods uint8
 
@@ -87,4 +92,118 @@ type MouseEvent struct {
 	Mods           Mods
 	Release        bool
 	Motion         bool
+}
+
+// EncodePaste appends pasted text: controls taken out, line ends as Return,
+// in brackets where the program asked for them (mode 2004).
+func (t *Terminal) EncodePaste(dst []byte, s string) []byte {
+	t.mu.Lock()
+	brackets := t.modes.has(modeBracketed)
+	t.mu.Unlock()
+	if brackets {
+		dst = append(dst, "\x1b[200~"...)
+	}
+	dst = appendPlain(dst, s)
+	if brackets {
+		dst = append(dst, "\x1b[201~"...)
+	}
+	return dst
+}
+
+// appendPlain appends text with line ends as Return and without controls: no
+// escape sequence, raw or as a C1 character, survives it.
+func appendPlain(dst []byte, s string) []byte {
+	cr := false
+	for _, r := range s {
+		switch {
+		case r == '\n' && cr:
+			cr = false
+			continue
+		case r == '\n' || r == '\r':
+			cr = r == '\r'
+			dst = append(dst, '\r')
+			continue
+		case r == '\t' || r >= 0x20 && (r < 0x7f || r > 0x9f):
+			dst = utf8.AppendRune(dst, r)
+		}
+		cr = false
+	}
+	return dst
+}
+
+// EncodeFocus appends a focus report where the program asked for it.
+func (t *Terminal) EncodeFocus(dst []byte, focused bool) []byte {
+	t.mu.Lock()
+	on := t.modes.has(modeFocus)
+	t.mu.Unlock()
+	switch {
+	case on && focused:
+		return append(dst, "\x1b[I"...)
+	case on:
+		return append(dst, "\x1b[O"...)
+	}
+	return dst
+}
+
+// EncodeMouse appends a report of the pointer, or nothing where the program
+// asked for none of its kind.
+func (t *Terminal) EncodeMouse(dst []byte, e MouseEvent) []byte {
+	t.mu.Lock()
+	mode, enc, cols, rows := t.mouse, t.mouseEnc, t.cols, t.rows
+	t.mu.Unlock()
+	if !wantsMouse(mode, e) {
+		return dst
+	}
+	e.Col, e.Row = clamp(e.Col, 0, cols-1), clamp(e.Row, 0, rows-1)
+	code := int(e.Button)
+	if e.Release && enc != mouseSGR && enc != mousePixels {
+		code = int(MouseNoButton)
+	}
+	if e.Motion {
+		code += 32
+	}
+	if mode != MouseX10 {
+		code += int(e.Mods&Shift)<<2 | int(e.Mods&Alt)<<2 | int(e.Mods&Ctrl)<<2
+	}
+	x, y := e.Col+1, e.Row+1
+	switch enc {
+	case mouseSGR, mousePixels:
+		if enc == mousePixels {
+			x, y = max(e.PixelX, 0)+1, max(e.PixelY, 0)+1
+		}
+		final := byte('M')
+		if e.Release {
+			final = 'm'
+		}
+		return append(fmt.Appendf(dst, "\x1b[<%d;%d;%d", code, x, y), final)
+	case mouseURXVT:
+		return fmt.Appendf(dst, "\x1b[%d;%d;%dM", code+32, x, y)
+	case mouseUTF8:
+		if x > 2015 || y > 2015 {
+			return dst
+		}
+		dst = append(dst, "\x1b[M"...)
+		for _, v := range [...]int{code, x, y} {
+			dst = utf8.AppendRune(dst, rune(v+32))
+		}
+		return dst
+	}
+	if x > 223 || y > 223 {
+		return dst
+	}
+	return append(dst, 0x1b, '[', 'M', byte(code+32), byte(x+32), byte(y+32))
+}
+
+func wantsMouse(mode MouseMode, e MouseEvent) bool {
+	switch mode {
+	case MouseX10:
+		return !e.Motion && !e.Release && e.Button < MouseNoButton
+	case MouseButtons:
+		return !e.Motion
+	case MouseDrag:
+		return !e.Motion || e.Button != MouseNoButton
+	case MouseAny:
+		return true
+	}
+	return false
 }

@@ -1,111 +1,214 @@
 package vt
 
-// machine is a Terminal without its locks.
+import "time"
+
+// machine is a Terminal without its locks: the grid, the state that control
+// functions change, and the parser in front of them.
 type machine struct {
 	opts         Options
+	now          func() time.Time
 	cols, rows   int
 	cellW, cellH int
-	events       []Event
-	out          *replyQueue
+
+	page      *page // main or alt: the one that is shown and written
+	main, alt page
+	hist      history
+	cur       cursor
+	tabs      []bool
+
+	// Margins, inclusive. left and right differ from the edges only while
+	// mode 69 is set.
+	top, bottom, left, right int
+
+	modes    modeSet
+	saved    modeSet // by XTSAVE
+	mouse    MouseMode
+	mouseEnc mouseEncoding
+	shape    CursorShape
+	blink    bool
+	other    int // XTMODKEYS 4
+
+	last    Cell // what REP repeats; zero for nothing
+	join    spot // where the last character went, for clusters
+	classes classTable
+	scratch []byte
+
+	title      string
+	titleStack []string
+	colors     Colors
+	palette    map[uint8]RGB
+	dynamic    [3]*RGB // OSC 10, 11, 12
+
+	clusters clusters
+	extras   extras
+
+	seq       uint64 // grows with every change of a line
+	epoch     uint64 // grows when lines are renumbered
+	shadow    frame  // what is shown while mode 2026 holds the screen
+	view      Screen // reused by View
+	events    []Event
+	reply     []byte
+	out       *replyQueue
+	conform   int  // DECSCL level
+	rectExact bool // DECSACE: attribute changes take rectangles, not streams
+
+	parser
 }
 
+// page is one of the two screens.
+type page struct {
+	rows  []*row
+	saved cursor
+	kitty kittyStack
+}
+
+// row is one line of a page. Cells from used on are as a reset left them.
 type row struct {
-	cells []Cell
+	cells   []Cell
+	used    int
+	seq     uint64
+	wrapped bool
+	prompt  bool
 }
 
-func (m *machine) init(o Options, q *replyQueue) { m.opts, m.out = o, q; m.cols, m.rows = o.Cols, o.Rows }
-func (m *machine) feed([]byte)                   {}
-func (m *machine) resize(cols, rows int)         { m.cols, m.rows = cols, rows }
-func (m *machine) setColors(Colors)              {}
-func (m *machine) hardReset()                    {}
-func (m *machine) dropHistory()                  {}
-func (m *machine) screen() *Screen               { return &Screen{m: m, Cols: m.cols, Rows: m.rows} }
-
-// AppendRedraw appends bytes that rebuild the screen, modes and title in
-// another terminal of the same size, which it resets first.
-func (t *Terminal) AppendRedraw(dst []byte) []byte { return dst }
-
-// AppendReplay is AppendRedraw with the last lines of the scrollback before
-// the screen.
-func (t *Terminal) AppendReplay(dst []byte, history int) []byte { return dst }
-
-// Renderer keeps another terminal showing what a Terminal shows, by
-// differences and with plain sequences only.
-type Renderer struct{ cols, rows int }
-
-// NewRenderer returns a Renderer for a terminal of that size, which it takes
-// to be in an unknown state.
-func NewRenderer(cols, rows int) *Renderer { return &Renderer{cols: cols, rows: rows} }
-
-// Resize tells the size of the other terminal; the next frame is a whole one.
-func (r *Renderer) Resize(cols, rows int) { r.cols, r.rows = cols, rows }
-
-// Frame appends what brings the other terminal from the last frame to how t
-// stands now; nothing where nothing changed.
-func (r *Renderer) Frame(dst []byte, t *Terminal) []byte { return dst }
-
-// Finish appends what leaves the other terminal as a person expects it after
-// the program: modes off, cursor shown, below the last line.
-func (r *Renderer) Finish(dst []byte) []byte { return dst }
-
-// EncodeKey appends what a key sends, by the modes that the program set.
-func (t *Terminal) EncodeKey(dst []byte, e KeyEvent) []byte { return dst }
-
-// EncodeText appends typed or composed text.
-func (t *Terminal) EncodeText(dst []byte, s string) []byte { return append(dst, s...) }
-
-// EncodeMouse appends a report of the pointer, or nothing where the program
-// asked for none of its kind.
-func (t *Terminal) EncodeMouse(dst []byte, e MouseEvent) []byte { return dst }
-
-// EncodePaste appends pasted text: controls taken out, line ends as Return,
-// in brackets where the program asked for them.
-func (t *Terminal) EncodePaste(dst []byte, s string) []byte { return append(dst, s...) }
-
-// EncodeFocus appends a focus report where the program asked for it.
-func (t *Terminal) EncodeFocus(dst []byte, focused bool) []byte { return dst }
-
-// Line returns line n; the zero Line where there is none. Cells of a
-// scrollback line are valid until the next call.
-func (s *Screen) Line(n int) Line { return Line{} }
-
-// Text returns a cell's characters; " " for a blank, "" for the second column
-// of a wide one.
-func (s *Screen) Text(c Cell) string { return "" }
-
-// UnderlineColor returns the colour of a cell's underline; the default is the
-// colour of the text.
-func (s *Screen) UnderlineColor(c Cell) Color { return 0 }
-
-// Link returns the address of an OSC 8 link, with an id that the cells of one
-// link share; zero and empty without one. It is the program's text.
-func (s *Screen) Link(c Cell) (id uint32, uri string) { return 0, "" }
-
-// Color returns what palette entry i was set to by OSC 4, if it was.
-func (s *Screen) Color(i uint8) (RGB, bool) { return RGB{}, false }
-
-// DynamicColors returns the colours that a program set by OSC 10, 11 and 12;
-// nil where it did not.
-func (s *Screen) DynamicColors() (fg, bg, cursor *RGB) { return nil, nil, nil }
-
-// Point is a cell by line (see Screen) and column.
-type Point struct{ Line, Col int }
-
-// Selection is a part of the lines: from a cell to another one, both within.
-// A block takes the same columns of each line.
-type Selection struct {
-	From, To Point
-	Block    bool
+// cursor is what DECSC saves.
+type cursor struct {
+	x, y    int
+	wrap    bool // the last column was written: the next character wraps first
+	fg, bg  Color
+	attr    Attr
+	origin  bool
+	charset [4]byte // final byte of the set in G0 to G3; 'B' is ASCII
+	gl      uint8
+	single  uint8 // G2 or G3 for one character (SS2, SS3); 0 for none
 }
 
-// Selected returns the text of a selection as it goes to a clipboard: soft
-// wraps joined, trailing blanks and concealed cells left out, lines ended by
-// "\n" between them.
-func (s *Screen) Selected(sel Selection) string { return "" }
+// spot is a place just written, to tell whether the cursor was moved since.
+type spot struct {
+	x, y int
+	wrap bool
+	last rune
+	ok   bool
+}
 
-// Word returns the word at p: a run of characters that are part of words,
-// paths and addresses, across soft wraps.
-func (s *Screen) Word(p Point) Selection { return Selection{From: p, To: p} }
+func (m *machine) init(o Options, q *replyQueue) {
+	m.out, m.opts, m.now = q, o, o.Now
+	if m.now == nil {
+		m.now = time.Now
+	}
+	if m.opts.Name == "" {
+		m.opts.Name = "bottlebar"
+	}
+	if o.Cols == 0 && o.Rows == 0 {
+		o.Cols, o.Rows = 80, 24
+	}
+	m.cols, m.rows = clamp(o.Cols, 1, maxCols), clamp(o.Rows, 1, maxRows)
+	m.colors = withPalette(o.Colors)
+	lines := o.Scrollback
+	if lines == 0 {
+		lines = DefaultScrollback
+	}
+	m.hist.init(max(lines, 0))
+	m.main.rows = m.newRows(m.rows)
+	m.alt.rows = m.newRows(m.rows)
+	m.resetState()
+}
 
-// Paragraph returns the whole line at p with its soft-wrapped neighbours.
-func (s *Screen) Paragraph(p Point) Selection { return Selection{From: p, To: p} }
+func (m *machine) newRows(n int) []*row {
+	rows := make([]*row, n)
+	for i := range rows {
+		rows[i] = &row{cells: make([]Cell, m.cols)}
+		m.touch(rows[i])
+	}
+	return rows
+}
+
+// resetState puts everything but the contents to its start.
+func (m *machine) resetState() {
+	m.page = &m.main
+	m.main.saved, m.alt.saved = freshCursor(), freshCursor()
+	m.main.kitty, m.alt.kitty = kittyStack{}, kittyStack{}
+	m.cur = freshCursor()
+	m.top, m.bottom, m.left, m.right = 0, m.rows-1, 0, m.cols-1
+	m.resetTabs()
+	m.modes = startModes
+	m.saved = startModes
+	m.mouse, m.mouseEnc = MouseNone, mouseLegacy
+	m.shape, m.blink = CursorBlock, true
+	m.other = 0
+	m.last, m.join = Cell{}, spot{}
+	m.titleStack = nil
+	m.palette, m.dynamic = nil, [3]*RGB{}
+	m.conform = 4
+	m.shadow.on = false
+	m.seq++
+}
+
+func freshCursor() cursor {
+	return cursor{charset: [4]byte{'B', 'B', 'B', 'B'}}
+}
+
+// hardReset is RIS.
+func (m *machine) hardReset() {
+	for _, p := range []*page{&m.main, &m.alt} {
+		for _, r := range p.rows {
+			m.wipe(r)
+		}
+	}
+	m.resetState()
+	m.dropHistory()
+	if m.title != "" {
+		m.setTitle("")
+	}
+	m.emit(Event{Kind: EventModes})
+}
+
+// softReset is DECSTR.
+func (m *machine) softReset() {
+	m.modes.set(modeCursor, true)
+	m.modes.set(modeOrigin, false)
+	m.modes.set(modeInsert, false)
+	m.modes.set(modeKeyLock, false)
+	m.modes.set(modeAppCursor, false)
+	m.modes.set(modeAppKeypad, false)
+	m.modes.set(modeAutowrap, true)
+	m.modes.set(modeReverseWrap, false)
+	m.modes.set(modeLeftRight, false)
+	m.top, m.bottom, m.left, m.right = 0, m.rows-1, 0, m.cols-1
+	x, y := m.cur.x, m.cur.y
+	m.cur = freshCursor()
+	m.cur.x, m.cur.y = x, y
+	m.page.saved = freshCursor()
+	m.page.kitty = kittyStack{}
+	m.other = 0
+	m.seq++
+	m.emit(Event{Kind: EventModes})
+}
+
+func (m *machine) dropHistory() {
+	m.hist.clear()
+	m.epoch++
+	m.seq++
+}
+
+func (m *machine) resetTabs() {
+	m.tabs = make([]bool, m.cols)
+	for i := 8; i < m.cols; i += 8 {
+		m.tabs[i] = true
+	}
+}
+
+// touch marks a line as changed.
+func (m *machine) touch(r *row) {
+	m.seq++
+	r.seq = m.seq
+}
+
+// wipe empties a line, for its next use.
+func (m *machine) wipe(r *row) {
+	clear(r.cells[:r.used])
+	r.used, r.wrapped, r.prompt = 0, false, false
+	m.touch(r)
+}
+
+func clamp(v, lo, hi int) int { return max(lo, min(v, hi)) }

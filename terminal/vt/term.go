@@ -34,6 +34,10 @@ type Options struct {
 	// Colors are what queries for colours are answered with.
 	Colors Colors
 
+	// NoKitty says that keys come from somewhere that cannot speak the kitty
+	// protocol or XTMODKEYS, so that programs are not told of them.
+	NoKitty bool
+
 	// Inspect allows a test to read the screen back through DECRQCRA and to
 	// have window reports answered. Never set it for a program that is not
 	// trusted.
