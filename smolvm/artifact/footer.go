@@ -109,8 +109,7 @@ func (f Footer) strict(size uint64) *FormatError {
 	case f.Version != Version:
 		return versionError(f.Version)
 	case f.StubSize != 0 || f.AssetsOffset != 0:
-		return faulty(ClassSingle, "it is a program with a machine inside, not an artifact", "",
-			"pack it again without --single-file")
+		return single("")
 	case f.Reserved != [8]byte{}:
 		return faulty(ClassFooter, "its footer is damaged", "", cureAgain)
 	case f.AssetsSize+f.ManifestSize+FooterSize != size:
