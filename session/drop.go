@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,16 +154,15 @@ func (v *view) complain(bad []error, of int) {
 	if of > 1 {
 		title = look.Count(len(bad), "of the dropped things was not copied", "of the dropped things were not copied")
 	}
-	v.drops = message{shape: assets.ShapeFailed, color: look.ColorFailed, title: title,
-		buttons: []choice{{label: "Dismiss", do: func() { v.drops = message{}; v.show() }}}}
+	v.drops = look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: title,
+		Choices: []look.Choice{{Label: "Dismiss", Do: func() { v.drops = look.Message{}; v.show() }}}}
 	const most = 3
 	for i, err := range bad {
 		if i == most-1 && len(bad) > most {
-			v.drops.lines = append(v.drops.lines, look.Count(len(bad)-i, "more", "more"))
+			v.drops.Lines = append(v.drops.Lines, look.Count(len(bad)-i, "more", "more"))
 			break
 		}
-		f := fault.Of(err)
-		v.drops.lines = append(v.drops.lines, look.Sentence(look.Clean(joined(": ", f.What, f.Why, f.Cure), 240)))
+		v.drops.Lines = append(v.drops.Lines, strings.Join(look.Reasons(look.Problem(err)), " "))
 	}
 	v.show()
 }

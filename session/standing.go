@@ -2,7 +2,6 @@ package session
 
 import (
 	"strconv"
-	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -10,73 +9,72 @@ import (
 
 	"bottlebar.app/assets"
 	"bottlebar.app/assets/look"
-	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
 )
 
 // standing is the message that stays while the window has no live session, or
 // the bottle is in doubt.
-func (v *view) standing() (message, bool) {
+func (v *view) standing() (look.Message, bool) {
 	b := v.bottle
 	switch {
 	case v.phase == removed:
-		return message{shape: assets.ShapeStopped, color: look.ColorQuiet, title: "This bottle was stopped",
-			lines:   []string{"The VM and everything in it are gone."},
-			buttons: []choice{{label: "Close", primary: true, do: v.dismiss}}}, true
+		return look.Message{Shape: assets.ShapeStopped, Color: look.ColorQuiet, Title: "This bottle was stopped",
+			Lines:   []string{"The VM and everything in it are gone."},
+			Choices: []look.Choice{{Label: "Close", Primary: true, Do: v.dismiss}}}, true
 	case b.State == snapshot.Failed, b.State == snapshot.Lost, b.State == snapshot.Stopped:
 		return v.notRunning(), true
 	case v.phase == ended:
 		return v.programEnded(), true
 	case v.phase == cutOff:
-		return message{shape: assets.ShapeUnknown, color: look.ColorFailed, title: "The session cannot be reached",
-			lines: because(v.cause), buttons: []choice{{label: "Connect Again", primary: true, do: v.attach}}}, true
+		return look.Message{Shape: assets.ShapeUnknown, Color: look.ColorFailed, Title: "The session cannot be reached",
+			Lines: because(v.cause), Choices: []look.Choice{{Label: "Connect again", Primary: true, Do: v.attach}}}, true
 	case b.HelperLost:
-		return message{shape: assets.ShapeUnknown, color: look.ColorFailed, title: "The helper in the VM does not answer",
-			lines:   problem(b.Problem, "The session may still run. It comes back by itself when the helper does."),
-			buttons: []choice{{label: "Show Bottle", do: v.toBottles}}}, true
+		return look.Message{Shape: assets.ShapeUnknown, Color: look.ColorFailed, Title: "The helper in the VM does not answer",
+			Lines:   problem(b.Problem, "The session may still run. It comes back by itself when the helper does."),
+			Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}}}, true
 	case b.Isolation == snapshot.ProofFailed:
-		return message{shape: assets.ShapeFailed, color: look.ColorFailed, title: "The isolation of this bottle does not hold",
-			lines:   problem(b.Problem, "Nothing gets out of it until the proof holds again."),
-			buttons: []choice{{label: "Show Proof", do: v.toProof}}}, true
+		return look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation of this bottle does not hold",
+			Lines:   problem(b.Problem, "Nothing gets out of it until the proof holds again."),
+			Choices: []look.Choice{{Label: "Show proof", Do: v.toProof}}}, true
 	}
-	return message{}, false
+	return look.Message{}, false
 }
 
 // notRunning is said of a bottle that stopped by itself or failed.
-func (v *view) notRunning() message {
-	m := message{shape: assets.ShapeFailed, color: look.ColorFailed, title: "This bottle failed",
-		buttons: []choice{{label: "Show Bottle", do: v.toBottles}}}
+func (v *view) notRunning() look.Message {
+	m := look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "This bottle failed",
+		Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}}}
 	switch v.bottle.State {
 	case snapshot.Stopped:
-		m.shape, m.color, m.title = assets.ShapeStopped, look.ColorQuiet, "This bottle has stopped"
-		m.lines = problem(v.bottle.Problem, "Its disk is whole: it can be resumed.")
+		m.Shape, m.Color, m.Title = assets.ShapeStopped, look.ColorQuiet, "This bottle has stopped"
+		m.Lines = problem(v.bottle.Problem, "Its disk is whole: it can be resumed.")
 	case snapshot.Lost:
-		m.shape, m.title = assets.ShapeUnknown, "This bottle is lost"
+		m.Shape, m.Title = assets.ShapeUnknown, "This bottle is lost"
 		fallthrough
 	default:
-		m.lines = problem(v.bottle.Problem, "")
+		m.Lines = problem(v.bottle.Problem, "")
 	}
 	return m
 }
 
 // programEnded is said when the session's program is through.
-func (v *view) programEnded() message {
-	m := message{shape: assets.ShapeDone, color: look.ColorQuiet, title: "The session has ended"}
+func (v *view) programEnded() look.Message {
+	m := look.Message{Shape: assets.ShapeDone, Color: look.ColorQuiet, Title: "The session has ended"}
 	code := v.exit
 	if code == nil && v.k.session == Main {
 		code = v.bottle.ExitCode
 	}
 	if code != nil {
-		m.title += ", exit code " + strconv.Itoa(*code)
+		m.Title += ", exit code " + strconv.Itoa(*code)
 		if *code != 0 {
-			m.shape, m.color = assets.ShapeFailed, look.ColorFailed
+			m.Shape, m.Color = assets.ShapeFailed, look.ColorFailed
 		}
 	}
-	m.buttons = []choice{{label: "Close", do: v.dismiss}}
+	m.Choices = []look.Choice{{Label: "Close", Do: v.dismiss}}
 	if v.k.session == Main {
-		m.buttons = append(m.buttons, choice{label: "Shell", do: v.shell})
+		m.Choices = append(m.Choices, look.Choice{Label: "Shell", Do: v.shell})
 	}
-	m.buttons = append(m.buttons, choice{label: "Start Again", primary: true, do: v.attach})
+	m.Choices = append(m.Choices, look.Choice{Label: "Start again", Primary: true, Do: v.attach})
 	return m
 }
 
@@ -90,36 +88,18 @@ func because(err error) []string {
 	if err == nil {
 		return nil
 	}
-	f := fault.Of(err)
-	return problem(&snapshot.Problem{What: f.What, Why: f.Why, Cure: f.Cure}, "")
+	return look.Reasons(look.Problem(err))
 }
 
 // problem gives the lines of a problem, or the one that is said without any.
 func problem(p *snapshot.Problem, none string) []string {
-	if p == nil {
-		if none == "" {
-			return nil
-		}
+	switch {
+	case p != nil:
+		return look.Reasons(*p)
+	case none != "":
 		return []string{none}
 	}
-	var out []string
-	if s := look.Clean(joined(": ", p.What, p.Why), 240); s != "" {
-		out = append(out, look.Sentence(s))
-	}
-	if s := look.Clean(p.Cure, 240); s != "" {
-		out = append(out, look.Sentence(s))
-	}
-	return out
-}
-
-func joined(sep string, parts ...string) string {
-	var out []string
-	for _, p := range parts {
-		if p != "" {
-			out = append(out, p)
-		}
-	}
-	return strings.Join(out, sep)
+	return nil
 }
 
 func launching(b snapshot.Bottle) bool {

@@ -42,7 +42,7 @@ type view struct {
 	veil    *dropCover        // over the terminal while files are copied
 	bars    *fyne.Container   // messages above the status line
 	line    *statusLine
-	drops   message // what could not be copied; shown while it has a title
+	drops   look.Message // what could not be copied; shown while it has a title
 	bottle  snapshot.Bottle
 	phase   phase
 	attempt int // counts calls of attach; an answer to an older one is dropped
@@ -68,7 +68,7 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	v.ground = canvas.NewRectangle(termTheme().Background)
 	v.cover = container.NewStack()
 	v.veil = newDropCover()
-	v.bars = container.NewVBox()
+	v.bars = look.Column(0)
 	v.line = newStatusLine(v)
 	padded := container.New(layout.NewCustomPaddedLayout(look.TermPadding, look.TermPadding, look.TermPadding, look.TermPadding), v.term)
 	screen := container.NewStack(v.ground, padded, v.cover, v.veil)
@@ -197,10 +197,12 @@ func (v *view) show() {
 	}
 	v.bars.RemoveAll()
 	if m, ok := v.standing(); ok {
-		v.bars.Add(bar(m))
+		v.bars.Add(look.NewLine())
+		v.bars.Add(look.NewBar(m))
 	}
-	if v.drops.title != "" {
-		v.bars.Add(bar(v.drops))
+	if v.drops.Title != "" {
+		v.bars.Add(look.NewLine())
+		v.bars.Add(look.NewBar(v.drops))
 	}
 	v.root.Refresh()
 }

@@ -187,3 +187,22 @@ func CutLeft(s string, limit int) string {
 	}
 	return "…" + s[ends[len(ends)-limit+1]:]
 }
+
+// Sentence gives the parts of an error the form of a sentence: a capital
+// letter in front and a full stop behind. A first word that is a name with
+// capitals or signs of its own stays as it is.
+func Sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	word, _, _ := strings.Cut(s, " ")
+	if word = strings.TrimRight(word, ":,."); strings.IndexFunc(word, notLower) < 0 {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	if strings.ContainsRune(".?!", rune(s[len(s)-1])) || strings.HasSuffix(s, "…") {
+		return s
+	}
+	return s + "."
+}
+
+func notLower(r rune) bool { return r < 'a' || r > 'z' }
