@@ -69,6 +69,9 @@ func (m *machine) feed(b []byte) {
 			}
 			m.printASCII(b[i:j])
 			i = j
+		case c == 0x1b && i+2 < len(b) && b[i+1] == '[':
+			m.begin(csiEntry)
+			i += 2 + m.simpleCSI(b[i+2:])
 		case c < 0x20:
 			m.control(c)
 			i++
@@ -84,6 +87,41 @@ func (m *machine) feed(b []byte) {
 			i++
 		}
 	}
+}
+
+// simpleCSI is a short cut for the usual control sequence: numbers and a final
+// byte, all at hand. It returns how many bytes it took; none of anything else,
+// which is left to the state machine.
+func (m *machine) simpleCSI(b []byte) int {
+	n, v := 0, int32(-1)
+	var subs uint32
+	for i, c := range b {
+		switch {
+		case c-'0' < 10:
+			v = min(max(v, 0)*10+int32(c-'0'), maxParam)
+		case c == ';' || c == ':':
+			if n+2 > maxParams {
+				return 0
+			}
+			m.params[n] = v
+			v = -1
+			n++
+			if c == ':' {
+				subs |= 1 << n
+			}
+		case c >= 0x40 && c < 0x7f:
+			if n > 0 || v >= 0 {
+				m.params[n] = v
+				n++
+			}
+			m.nparam, m.subs, m.state = n, subs, ground
+			m.csi(c)
+			return i + 1
+		default:
+			return 0
+		}
+	}
+	return 0
 }
 
 // startRune begins a character that is not whole in this write, or malformed.
