@@ -88,6 +88,36 @@ func (d *Display) AwaitGone(ctx context.Context, w Window) error {
 	}
 }
 
+// AwaitPopup waits for a menu: a window that no manager has a say in, and returns
+// the largest of them.
+func (d *Display) AwaitPopup(ctx context.Context) (Window, error) {
+	for {
+		tree, err := xproto.QueryTree(d.conn, d.root).Reply()
+		if err != nil {
+			return Window{}, err
+		}
+		var best Window
+		for _, id := range tree.Children {
+			attributes, err := xproto.GetWindowAttributes(d.conn, id).Reply()
+			if err != nil || !attributes.OverrideRedirect || attributes.Class != xproto.WindowClassInputOutput {
+				continue
+			}
+			if w, ok := d.window(id); ok && area(w) > area(best) && w.Area.Overlaps(d.Bounds()) {
+				best = w
+			}
+		}
+		// A menu is larger than the windows that programs keep for themselves.
+		if area(best) > 40*40 {
+			return best, nil
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return Window{}, fmt.Errorf("no menu is open: %w", err)
+		}
+	}
+}
+
+func area(w Window) int { return w.Area.Dx() * w.Area.Dy() }
+
 // Titled is for Await: the window has this title.
 func Titled(title string) func(Window) bool {
 	return func(w Window) bool { return w.Title == title }

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bottlebar.app/internal/traytest"
+	"bottlebar.app/internal/xdrive"
+)
+
+// play is one run of the show: what the steps hand on to each other.
+type play struct {
+	*stage
+	options
+	out io.Writer
+
+	shot     int           // number of the last picture
+	artifact artifact      // as the library lists it
+	bottle   bottle        // as `ls` lists it
+	session  xdrive.Window // its window
+	given    files         // what is dropped on it
+	traces   traces        // what the bottle is made of on this computer
+}
+
+// step is one thing that a person would do, and how they would know that it worked.
+type step struct {
+	title string
+	limit time.Duration
+	do    func(context.Context, *play) error
+}
+
+// run plays the steps in order and stops at the first that fails.
+func (p *play) run(ctx context.Context) error {
+	engine := "containers"
+	if p.driver() == "process" {
+		engine = "child processes, no container engine"
+	}
+	fmt.Fprintf(p.out, "Bottlebar, %s, scale %d; sidecars as %s\n", p.theme, p.options.scale, engine)
+	began := time.Now()
+	for i, s := range script {
+		at := time.Now()
+		within, cancel := context.WithTimeout(ctx, s.limit)
+		err := s.do(within, p)
+		cancel()
+		if err == nil && p.app != nil && i < len(script)-1 {
+			err = p.app.alive()
+		}
+		if err != nil {
+			fmt.Fprintf(p.out, "%3d ✕ %-58s %6.2f s\n", i+1, s.title, time.Since(at).Seconds())
+			return fmt.Errorf("%s: %w", lowerFirst(s.title), errors.Join(err, p.evidence()))
+		}
+		fmt.Fprintf(p.out, "%3d ✓ %-58s %6.2f s\n", i+1, s.title, time.Since(at).Seconds())
+	}
+	fmt.Fprintf(p.out, "The whole job took %.1f s. %d pictures are in %s\n", time.Since(began).Seconds(), p.shot, p.options.shots)
+	return nil
+}
+
+func (p *play) driver() string { return p.stage.driver }
+
+// evidence takes a picture of a failed step and says where to look.
+func (p *play) evidence() error {
+	err := p.display.Save(filepath.Join(p.stage.shots, "failed"+p.suffix()+".png"), p.display.Bounds())
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	menu := ""
+	if p.app != nil && p.app.icon != nil {
+		if root, err := p.app.icon.Menu(ctx); err == nil {
+			menu = "\nThe menu:\n" + root.String()
+		}
+	}
+	var titles []string
+	for _, w := range p.display.Windows() {
+		titles = append(titles, w.Title)
+	}
+	return errors.Join(err, fmt.Errorf("see failed%s.png and app%s.log in %s; windows: %q%s", p.suffix(), p.suffix(), p.stage.shots, titles, menu))
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+// pause is how long to wait before asking again for something that tells nobody
+// when it changes.
+const pause = 50 * time.Millisecond
+
+// rest waits, at most until the step's time is over.
+func rest(ctx context.Context, long time.Duration) error {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// until asks until the answer is yes, an error, or the step's time is over.
+func until(ctx context.Context, what string, ok func() (bool, error)) error {
+	for {
+		yes, err := ok()
+		if yes && err == nil {
+			return nil
+		}
+		if over := rest(ctx, pause); over != nil {
+			return fmt.Errorf("waiting until %s: %w", what, errors.Join(err, over))
+		}
+	}
+}
+
+// picture saves an area of the screen as the next numbered picture, once it has
+// come to rest.
+func (p *play) picture(ctx context.Context, name string, area image.Rectangle) error {
+	if err := p.settle(ctx, area); err != nil {
+		return err
+	}
+	return p.snap(name, area)
+}
+
+// snap saves a picture of what is there now.
+func (p *play) snap(name string, area image.Rectangle) error {
+	p.shot++
+	file := fmt.Sprintf("%02d-%s%s.png", p.shot, name, p.suffix())
+	return p.display.Save(filepath.Join(p.stage.shots, file), area)
+}
+
+// kindOf is the part of a picture's or log's name that tells which show made it.
+func kindOf(name string) string {
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ".png"), ".log")
+	at := strings.LastIndexByte(name, '@')
+	if at < 0 {
+		return ""
+	}
+	if strings.HasSuffix(name[:at], "-dark") {
+		return "-dark" + name[at:]
+	}
+	return name[at:]
+}
+
+func (p *play) suffix() string { return p.options.suffix() }
+
+// settle waits until two looks in a row see the same, or for two seconds: a cursor
+// may blink for ever.
+func (p *play) settle(ctx context.Context, area image.Rectangle) error {
+	end := time.Now().Add(2 * time.Second)
+	var last []byte
+	for same := 0; same < 2 && time.Now().Before(end); {
+		img, err := p.display.Picture(area)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(img.Pix, last) {
+			same++
+		} else {
+			same = 0
+		}
+		last = img.Pix
+		if err := rest(ctx, 2*pause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// menuPicture opens the menu with the mouse, as a person does, takes a picture of
+// the corner in which it hangs, and closes it.
+func (p *play) menuPicture(ctx context.Context, name string) error {
+	panel, err := p.display.Await(ctx, isPanel)
+	if err != nil {
+		return err
+	}
+	icon := image.Pt(panel.Area.Max.X-panel.Area.Dy()/2, panel.Area.Min.Y+panel.Area.Dy()/2)
+	if err := p.display.Click(ctx, icon.X, icon.Y, 1); err != nil {
+		return err
+	}
+	popup, err := p.display.AwaitPopup(ctx)
+	if err != nil {
+		return fmt.Errorf("a click on the icon opens no menu: %w", err)
+	}
+	corner := popup.Area.Union(image.Rect(popup.Area.Min.X, 0, panel.Area.Max.X, panel.Area.Max.Y))
+	if err := p.picture(ctx, name, corner.Inset(-24)); err != nil {
+		return err
+	}
+	if err := p.display.Key(ctx, "Escape"); err != nil {
+		return err
+	}
+	return p.display.AwaitGone(ctx, popup)
+}
+
+// open chooses a menu entry that opens a window, and returns the window with the
+// keys going to it.
+func (p *play) open(ctx context.Context, ok func(xdrive.Window) bool, path ...traytest.Match) (xdrive.Window, error) {
+	var w xdrive.Window
+	// A click that falls into a rebuild of the menu is lost, so it is repeated; to
+	// open a window twice shows the same window.
+	err := until(ctx, "its window is there", func() (bool, error) {
+		if err := p.app.icon.Click(ctx, path...); err != nil {
+			return false, err
+		}
+		short, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		var err error
+		w, err = p.display.Await(short, ok)
+		return err == nil, err
+	})
+	if err != nil {
+		return w, err
+	}
+	return w, p.display.Focus(ctx, w)
+}
