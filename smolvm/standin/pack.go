@@ -1,0 +1,120 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"bottlebar.app/smolvm/artifact/build"
+)
+
+// localImage finds a root file system for an image reference: the folder of
+// that name below STANDIN_IMAGES, "/" and ":" written as "_".
+func (a *app) localImage(ref string) (string, error) {
+	if a.images != "" {
+		dir := filepath.Join(a.images, strings.NewReplacer("/", "_", ":", "_").Replace(ref))
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir, nil
+		}
+	}
+	return "", failf("agent operation failed: pull image: %s: no such image, and the stand-in reaches no registry", ref)
+}
+
+// packCreate is "pack create".
+func (a *app) packCreate(p *args) error {
+	out := p.get("output")
+	if base, ok := strings.CutSuffix(out, ".smolmachine"); ok && a.rel >= r177 {
+		return failf("config operation failed: pack create: --output names the executable stub, not the .smolmachine sidecar (which is created automatically as '<output>.smolmachine'). Use --output %s instead.", base)
+	}
+	m := build.Manifest{CPUs: number(p.get("cpus")), MemMiB: number(p.get("mem")), Platform: "linux/" + runtime.GOARCH, Version: a.version}
+	var root string
+	var err error
+	if p.has("from-vm") {
+		root, err = a.packFromVM(p.get("from-vm"), &m)
+	} else {
+		root, err = a.packImage(p.get("image"), &m)
+	}
+	if err != nil {
+		return err
+	}
+	if e := p.get("entrypoint"); e != "" {
+		m.Entrypoint = []string{e}
+	}
+	return a.writePack(out, m, root)
+}
+
+func (a *app) packImage(ref string, m *build.Manifest) (string, error) {
+	fmt.Fprintln(a.stdout, "Starting agent VM...")
+	if _, err := a.agentRoot(); err != nil {
+		return "", err
+	}
+	root, err := a.localImage(ref)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(a.stdout, "Pulling %s...\n", ref)
+	for _, at := range []int{25, 50, 75, 100} {
+		fmt.Fprintf(a.stderr, "\rPulling image %s... %d%%", ref, at)
+	}
+	fmt.Fprintln(a.stderr)
+	m.Image = ref
+	m.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	fmt.Fprintln(a.stdout, "Collecting runtime libraries...\nCollecting agent rootfs...\nCreating storage template...")
+	return root, nil
+}
+
+// packFromVM takes the root of a stopped machine; its settings are not kept.
+func (a *app) packFromVM(name string, m *build.Manifest) (string, error) {
+	r, err := a.store.load(name)
+	if err != nil {
+		return "", err
+	}
+	if r == nil {
+		return "", failf("agent operation failed: pack from VM: VM '%s' not found", name)
+	}
+	if r.alive() {
+		return "", failf("agent operation failed: pack from VM: VM '%s' is running. Stop it first with: smolvm machine stop --name %s", name, name)
+	}
+	root, err := a.rootfs(r)
+	if err != nil {
+		return "", failf("agent operation failed: pack from VM: %v", err)
+	}
+	m.Image, m.Entrypoint, m.Env = r.Image, []string{"/bin/sh"}, r.Env
+	fmt.Fprintf(a.stdout, "Packing VM '%s' snapshot...\nCollecting runtime libraries...\nCollecting agent rootfs...\nCreating storage template...\nStarting agent VM to export machine state...\n", name)
+	return root, nil
+}
+
+func (a *app) writePack(out string, m build.Manifest, root string) error {
+	for _, spin := range "⠋⠙⠹⠸" {
+		fmt.Fprintf(a.stdout, "\r%c Assembling packed binary\x1b[K", spin)
+	}
+	sidecar := out + ".smolmachine"
+	if err := build.WriteFile(sidecar, func(w io.Writer) error { return build.FromDir(w, m, root) }); err != nil {
+		return failf("agent operation failed: pack: %s", osText(err))
+	}
+	stub, err := os.OpenFile(out, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
+	if err != nil {
+		return failf("agent operation failed: pack: %s", osText(err))
+	}
+	defer stub.Close()
+	if err := build.Stub(stub); err != nil {
+		return ioFailure(err)
+	}
+	kib := func(name string) int64 {
+		info, err := os.Stat(name)
+		if err != nil {
+			return 0
+		}
+		return (info.Size() + 1023) / 1024
+	}
+	fmt.Fprint(a.stdout, "\r\x1b[KAssembling packed binary done\n")
+	fmt.Fprintf(a.stdout, "Packed: %s (stub: %dKB, total: %dKB)\n", out, kib(out), kib(out)+kib(sidecar))
+	fmt.Fprintf(a.stdout, "Assets: %s (%dKB compressed)\n\nRun with: %s\n", sidecar, kib(sidecar), out)
+	fmt.Fprint(a.stdout, "Note: Keep the .smolmachine file alongside the binary\nOptions: --help for usage\n")
+	return nil
+}
