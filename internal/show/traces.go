@@ -15,8 +15,8 @@ import (
 
 // traces are the places where a bottle could leave something behind.
 type traces struct {
-	id       string          // of the bottle
-	owner    string          // what marks this app's objects at the engine: "bottlebar.app=…"
+	id    string // of the bottle
+	owner string // what marks this app's objects at the engine: "bottlebar.app=…"
 }
 
 // The labels of a sidecar's container and network.
