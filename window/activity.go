@@ -1,0 +1,285 @@
+package window
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"bottlebar.app/assets"
+	"bottlebar.app/assets/look"
+	"bottlebar.app/snapshot"
+)
+
+// The choices of the filters that leave everything in.
+const (
+	allBottles  = "All bottles"
+	allVerdicts = "Allowed and denied"
+	onlyAllowed = "Allowed"
+	onlyDenied  = "Denied"
+)
+
+// activity is the Activity window: what bottles reached, the newest at the top.
+type activity struct {
+	w   *Windows
+	win fyne.Window
+
+	bottle  *widget.Select
+	verdict *widget.Select
+	text    *widget.Entry
+	count   *look.Text
+	list    *widget.List
+	body    *fyne.Container
+
+	names   map[string]string // shown name -> ID
+	all     []snapshot.Decision
+	rows    []snapshot.Decision
+	seen    int // sum of the counts when it was loaded last
+	loading bool
+	again   bool // something changed while it was loading
+}
+
+// ShowActivity opens the Activity window on one bottle; "" is all of them.
+func (w *Windows) ShowActivity(bottle string) {
+	f := w.present("activity", "Activity — Bottlebar", func(win fyne.Window) content {
+		a := newActivity(w, win)
+		return content{view: a, root: a.root(), update: a.update, size: fyne.NewSize(860, 480), lasting: true}
+	})
+	a := f.view.(*activity)
+	a.bottle.SetSelected(allBottles)
+	for name, id := range a.names {
+		if id == bottle {
+			a.bottle.SetSelected(name)
+		}
+	}
+	a.load()
+}
+
+func newActivity(w *Windows, win fyne.Window) *activity {
+	a := &activity{w: w, win: win, names: map[string]string{}, seen: -1, body: container.NewStack(), count: look.NewSecond("")}
+	a.bottle = widget.NewSelect([]string{allBottles}, func(string) { a.filter() })
+	a.verdict = widget.NewSelect([]string{allVerdicts, onlyAllowed, onlyDenied}, func(string) { a.filter() })
+	a.text = widget.NewEntry()
+	a.text.SetPlaceHolder("Filter by host or rule")
+	a.list = widget.NewList(func() int { return len(a.rows) },
+		func() fyne.CanvasObject { return newDecisionRow() },
+		func(i widget.ListItemID, o fyne.CanvasObject) {
+			if i < len(a.rows) {
+				o.(*decisionRow).show(a.rows[i], a.w.o.Now())
+			}
+		})
+	a.list.HideSeparators = true
+	a.bottle.Selected, a.verdict.Selected = allBottles, allVerdicts
+	a.text.OnChanged = func(string) { a.filter() }
+	return a
+}
+
+func (a *activity) root() fyne.CanvasObject {
+	wide := func(o fyne.CanvasObject, w float32) fyne.CanvasObject {
+		return container.NewGridWrap(fyne.NewSize(w, look.RowHeight), o)
+	}
+	bar := look.Sides(look.Row(look.Gap, wide(a.bottle, 180), wide(a.verdict, 180), wide(a.text, 220)), a.count)
+	top := look.Column(0, look.Pad(bar, look.Gap, look.Edge), look.NewLine(), decisionHeader(), look.NewLine())
+	return container.New(stacked{}, top, a.body)
+}
+
+// update loads the decisions again when the bottles' own counts say that there
+// are new ones: nothing is asked for while nothing happens.
+func (a *activity) update(s snapshot.Snapshot) {
+	sum := 0
+	names := map[string]string{}
+	options := []string{allBottles}
+	for _, b := range s.Bottles {
+		sum += b.Allowed + b.Blocked
+		name := look.Clean(b.Name, 40)
+		names[name] = b.ID
+		options = append(options, name)
+	}
+	if !slices.Equal(options, a.bottle.Options) {
+		a.names = names
+		a.bottle.SetOptions(options)
+		if !slices.Contains(options, a.bottle.Selected) {
+			a.bottle.SetSelected(allBottles)
+		}
+	}
+	if sum != a.seen {
+		a.seen = sum
+		a.load()
+	}
+}
+
+// load asks for the decisions in the background, one question at a time.
+func (a *activity) load() {
+	if a.loading {
+		a.again = true
+		return
+	}
+	a.loading = true
+	a.w.background(func(ctx context.Context) {
+		all, err := a.w.o.Backend.Activity.Decisions(ctx, "")
+		a.w.o.Post(func() { a.loaded(all, err) })
+	})
+}
+
+func (a *activity) loaded(all []snapshot.Decision, err error) {
+	a.loading = false
+	if !a.w.failed(err) {
+		a.all = all
+		a.filter()
+	}
+	if a.again {
+		a.again = false
+		a.load()
+	}
+}
+
+// filter shows the rows that pass.
+func (a *activity) filter() {
+	bottle := ""
+	if a.bottle.Selected != allBottles {
+		bottle = a.bottle.Selected
+	}
+	a.rows = passing(a.all, bottle, a.names[bottle], a.verdict.Selected, a.text.Text)
+	a.count.Set(look.Count(len(a.rows), "decision", "decisions"))
+	a.body.RemoveAll()
+	switch {
+	case len(a.all) == 0:
+		a.body.Add(container.NewCenter(look.NewText("No bottle has asked for anything yet").Colored(look.ColorQuiet)))
+	case len(a.rows) == 0:
+		a.body.Add(container.NewCenter(look.NewText("No decision passes the filter").Colored(look.ColorQuiet)))
+	default:
+		a.body.Add(a.list)
+		a.list.Refresh()
+	}
+	a.win.Content().Refresh()
+}
+
+// passing are the decisions that the filters let through, the newest first. A
+// bottle is named by its name or its ID.
+func passing(all []snapshot.Decision, name, id, verdict, text string) []snapshot.Decision {
+	text = strings.ToLower(strings.TrimSpace(text))
+	var out []snapshot.Decision
+	for _, d := range slices.Backward(all) {
+		switch {
+		case name != "" && d.Bottle != name && d.Bottle != id,
+			verdict == onlyAllowed && d.Verdict != "allowed",
+			verdict == onlyDenied && d.Verdict == "allowed",
+			text != "" && !strings.Contains(strings.ToLower(d.Host+" "+d.Rule), text):
+			continue
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// decisionRow is one row of the table.
+type decisionRow struct {
+	widget.BaseWidget
+	shape *look.Shape
+	cells [7]*look.Text
+	root  *fyne.Container
+}
+
+// The columns: time, bottle, verdict, host and port, rule, bytes, milliseconds.
+var columnWidths = [7]float32{64, 112, 88, 0, 152, 76, 64}
+
+func newDecisionRow() *decisionRow {
+	r := &decisionRow{shape: look.NewShape(assets.ShapeDone, look.ColorGood)}
+	for i := range r.cells {
+		r.cells[i] = look.NewMono("").Cutting(look.CutEnd)
+	}
+	r.cells[0].Color, r.cells[4].Color = look.ColorQuiet, look.ColorQuiet
+	r.cells[1].Style, r.cells[2].Style, r.cells[4].Style = fyne.TextStyle{}, fyne.TextStyle{}, fyne.TextStyle{}
+	r.cells[3].Ending = look.CutHead
+	r.cells[5].Align, r.cells[6].Align = fyne.TextAlignTrailing, fyne.TextAlignTrailing
+	r.root = decisionColumns(r.cells, look.Lead(r.shape, r.cells[2]))
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func decisionColumns(cells [7]*look.Text, verdict fyne.CanvasObject) *fyne.Container {
+	return look.Pad(container.New(table{}, cells[0], cells[1], verdict, cells[3], cells[4], cells[5], cells[6]), 0, look.Edge)
+}
+
+func decisionHeader() fyne.CanvasObject {
+	var cells [7]*look.Text
+	for i, s := range []string{"Time", "Bottle", "Verdict", "Host", "Rule", "Bytes", "ms"} {
+		cells[i] = look.NewSecond(s)
+	}
+	cells[5].Right()
+	cells[6].Right()
+	return container.NewStack(look.NewSpace(0, look.RowHeight-look.Step), decisionColumns(cells, cells[2]))
+}
+
+func (r *decisionRow) show(d snapshot.Decision, now time.Time) {
+	for i, s := range decisionCells(d, now) {
+		r.cells[i].Set(s)
+	}
+	if d.Verdict == "allowed" {
+		r.shape.Set(assets.ShapeDone, look.ColorGood)
+	} else {
+		r.shape.Set(assets.ShapeFailed, look.ColorFailed)
+	}
+}
+
+// decisionCells are the texts of a row. The host is cut on the left: its end
+// says whose it is.
+func decisionCells(d snapshot.Decision, now time.Time) [7]string {
+	host := look.CutLeft(look.Clean(d.Host, 255), 80)
+	if d.Port != 0 {
+		host += ":" + strconv.Itoa(d.Port)
+	}
+	if d.Count > 1 {
+		host += "  ×" + strconv.Itoa(d.Count)
+	}
+	verdict := look.Clean(d.Verdict, 16)
+	return [7]string{
+		d.Time.In(now.Location()).Format("15:04:05"),
+		look.Clean(d.Bottle, 40), verdict, host, look.Clean(d.Rule, 60),
+		look.Size(d.Up + d.Down), strconv.FormatInt(d.Took.Milliseconds(), 10),
+	}
+}
+
+// MinSize makes all rows equally high.
+func (r *decisionRow) MinSize() fyne.Size {
+	r.ExtendBaseWidget(r)
+	return fyne.NewSize(r.root.MinSize().Width, look.RowHeight)
+}
+
+// CreateRenderer is for the toolkit.
+func (r *decisionRow) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(r.root)
+}
+
+// table lays cells out in columns of fixed widths; the one of width 0 takes the rest.
+type table struct{}
+
+func (table) MinSize([]fyne.CanvasObject) fyne.Size {
+	var w float32 = 160
+	for _, c := range columnWidths {
+		w += c + look.Gap
+	}
+	return fyne.NewSize(w, look.BodySize)
+}
+
+func (table) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	rest := s.Width
+	for _, c := range columnWidths {
+		rest -= c + look.Gap
+	}
+	x := float32(0)
+	for i, w := range columnWidths {
+		if w == 0 {
+			w = rest + look.Gap
+		}
+		h := o[i].MinSize().Height
+		o[i].Resize(fyne.NewSize(w, h))
+		o[i].Move(fyne.NewPos(x, (s.Height-h)/2))
+		x += w + look.Gap
+	}
+}

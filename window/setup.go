@@ -1,0 +1,187 @@
+package window
+
+import (
+	"context"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"bottlebar.app/assets/look"
+	"bottlebar.app/snapshot"
+)
+
+// setup is the Setup window: a check each, its finding, and its cure.
+type setup struct {
+	w    *Windows
+	win  fyne.Window
+	head *fyne.Container
+	rows *fyne.Container
+}
+
+// ShowSetup opens the Setup window.
+func (w *Windows) ShowSetup() {
+	w.present("setup", "Setup — Bottlebar", func(win fyne.Window) content {
+		s := &setup{w: w, win: win, head: container.NewStack(), rows: look.Column(0)}
+		root := look.Pad(container.New(stacked{}, s.head, container.NewVScroll(s.rows)), 0, 0)
+		return content{view: s, root: root, update: s.update, size: fyne.NewSize(640, 420), lasting: true}
+	})
+}
+
+func (s *setup) update(sn snapshot.Snapshot) {
+	s.head.Objects = []fyne.CanvasObject{s.heading(sn)}
+	s.rows.RemoveAll()
+	for _, c := range sn.Setup {
+		s.rows.Add(s.row(c))
+		s.rows.Add(look.Pad(look.NewLine(), 0, look.Edge))
+	}
+	s.win.Content().Refresh()
+}
+
+// heading is one calm line on all checks, and the way on.
+func (s *setup) heading(sn snapshot.Snapshot) fyne.CanvasObject {
+	text, second, good := setupHeading(sn)
+	buttons := look.Row(look.Gap, look.NewButton("Check again", s.recheck))
+	if good {
+		buttons.Add(look.NewPrimary("Show library", func() { s.w.ShowLibrary("") }))
+	}
+	lines := look.Column(2, look.NewTitle(text).Cutting(look.CutEnd))
+	if second != "" {
+		lines.Add(look.NewSecond(second).Cutting(look.CutEnd))
+	}
+	return look.Column(0, look.Pad(look.Sides(lines, buttons), look.Edge, look.Edge), look.NewLine())
+}
+
+// setupHeading sums all checks up in a line, and says whether one can launch.
+func setupHeading(sn snapshot.Snapshot) (text, second string, good bool) {
+	failed, busy := 0, 0
+	for _, c := range sn.Setup {
+		switch c.State {
+		case snapshot.CheckFailed:
+			failed++
+		case snapshot.CheckRunning:
+			busy++
+		}
+	}
+	if sn.Simulated {
+		second = "Bottles here are " + look.Simulated + "."
+	}
+	switch {
+	case failed > 0:
+		return look.Count(failed, "thing is missing", "things are missing"), second, false
+	case busy > 0 || len(sn.Setup) == 0:
+		return "Looking at this computer", second, false
+	}
+	return "All good: you can launch", second, true
+}
+
+func (s *setup) row(c snapshot.Check) fyne.CanvasObject {
+	st := look.OfCheck(c.State)
+	text := look.Column(2, look.NewText(look.Clean(c.Title, 40)), look.NewSecond(look.Clean(c.Finding, 160)).Cutting(look.CutEnd))
+	if c.Cure != "" && c.State != snapshot.CheckOK {
+		text.Add(look.NewSecond(look.Sentence(look.Clean(c.Cure, 160))).Colored(look.ColorText).Cutting(look.CutEnd))
+	}
+	cure := container.NewHBox()
+	if o := s.cure(c); o != nil {
+		cure = look.Row(look.Gap, o)
+	}
+	row := look.Sides(look.Lead(look.NewShape(st.Shape, st.Color), text), cure)
+	return look.Pad(row, look.Gap, look.Edge)
+}
+
+// cure is the button that helps, or the command to copy.
+func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
+	switch c.Action {
+	case "credential":
+		if c.State == snapshot.CheckOK {
+			return look.Row(look.Gap, look.NewButton("Change…", s.credential), look.NewButton("Clear", s.clear))
+		}
+		return look.NewPrimary("Set…", s.credential)
+	case "library":
+		return look.NewPrimary("Add an artifact…", s.w.ShowAdd)
+	case "retry":
+		return look.NewButton("Check again", s.recheck)
+	}
+	if c.Command == "" || c.State == snapshot.CheckOK {
+		return nil
+	}
+	line := look.NewMono(look.Clean(c.Command, 200)).Cutting(look.CutEnd)
+	line.Width = 240
+	command := container.NewStack(look.NewCard(), look.Pad(line, look.Step, look.Gap))
+	return look.Row(look.Step, command, copyButton(s.w, c.Command))
+}
+
+func (s *setup) recheck() {
+	s.w.background(func(ctx context.Context) {
+		err := s.w.o.Backend.Setup.Recheck(ctx)
+		s.w.o.Post(func() { s.w.failed(err) })
+	})
+}
+
+func (s *setup) clear() {
+	var d *dialog.CustomDialog
+	d = ask(s.win, "Clear the credential", look.NewText("Sessions cannot ask Claude until one is set again."), "Clear", func() {
+		d.Hide()
+		s.w.background(func(ctx context.Context) {
+			err := s.w.o.Backend.Setup.ClearCredential(ctx)
+			s.w.o.Post(func() { s.w.failed(err) })
+		})
+	})
+}
+
+// The two kinds of credential, as they are named and as the backend calls them.
+var kinds = map[string]string{"Subscription token": "token", "API key": "key"}
+
+// credential asks for the secret. It is never shown again, and what was typed
+// is forgotten as soon as it was handed over.
+func (s *setup) credential() {
+	kind := widget.NewRadioGroup([]string{"Subscription token", "API key"}, nil)
+	kind.Horizontal, kind.Required = true, true
+	kind.SetSelected("Subscription token")
+	entry := widget.NewPasswordEntry()
+	entry.SetPlaceHolder("sk-ant-oat01-…")
+	hint := look.NewSecond("")
+	guide := func(k string) {
+		if k == "API key" {
+			entry.SetPlaceHolder("sk-ant-api03-…")
+			hint.Set("From the API console. Requests are billed to its organisation.")
+			return
+		}
+		entry.SetPlaceHolder("sk-ant-oat01-…")
+		hint.Set("Printed by the command claude setup-token.")
+	}
+	kind.OnChanged = guide
+	guide(kind.Selected)
+	wrong := look.NewSecond("").Colored(look.ColorFailed)
+	body := look.Column(look.Gap, kind, container.NewGridWrap(fyne.NewSize(420, look.RowHeight), entry), hint,
+		look.NewSecond("It is kept in the keychain, added to requests outside the VM, and not shown again."), wrong)
+	d := dialog.NewCustomWithoutButtons("Set the credential", look.Pad(body, look.Gap, look.Gap), s.win)
+	set := look.NewPrimary("Set", nil)
+	submit := func() {
+		secret := strings.TrimSpace(entry.Text)
+		if secret == "" {
+			return
+		}
+		set.Disable()
+		s.w.background(func(ctx context.Context) {
+			err := s.w.o.Backend.Setup.SetCredential(ctx, kinds[kind.Selected], secret)
+			s.w.o.Post(func() {
+				set.Enable()
+				if err != nil {
+					wrong.Set(strings.Join(look.Reasons(look.Problem(err)), " "))
+					return
+				}
+				entry.SetText("")
+				d.Hide()
+			})
+		})
+	}
+	set.OnTapped = submit
+	entry.OnSubmitted = func(string) { submit() }
+	d.SetButtons([]fyne.CanvasObject{layout.NewSpacer(), look.NewButton("Cancel", func() { entry.SetText(""); d.Hide() }), set})
+	d.Show()
+	s.win.Canvas().Focus(entry)
+}
