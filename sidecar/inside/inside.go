@@ -3,8 +3,113 @@
 // hidden verb both call [Main].
 package inside
 
-import "io"
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"bottlebar.app/sidecar/control"
+)
+
+// Port is where the container's program listens.
+const Port = 3128
+
+// memory is what the garbage collector aims to stay below; the container ends
+// at 128 MiB.
+const memory = 96 << 20
 
 // Main runs the program until its input ends or a signal comes, and returns
-// the exit code. args are the arguments without the program's name.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int { return 1 }
+// the exit code. args are the arguments without the program's name:
+//
+//	(none)       serve on Port, in a container
+//	child FD     serve connections that arrive on that descriptor, as a child process
+//	selftest     print what this process could do, as JSON
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := run(args, stdin, stdout); err != nil {
+		fmt.Fprintln(stderr, "bottlebar sidecar:", err)
+		return 1
+	}
+	return 0
+}
+
+func run(args []string, stdin io.Reader, stdout io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	fs := flag.NewFlagSet("sidecar", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	port := fs.Int("port", Port, "")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	switch fs.Arg(0) {
+	case "":
+		debug.SetMemoryLimit(memory)
+		return serve(ctx, stdin, stdout, &tcpPlace{port: *port})
+	case "child":
+		debug.SetMemoryLimit(memory)
+		place, err := newChildPlace(fs.Arg(1))
+		if err != nil {
+			return err
+		}
+		if err := confine(); err != nil {
+			return fmt.Errorf("setting up the sandbox: %w", err)
+		}
+		return serve(ctx, stdin, stdout, place)
+	case "selftest":
+		return json.NewEncoder(stdout).Encode(lookAtSelf())
+	}
+	return fmt.Errorf("unknown argument %q", fs.Arg(0))
+}
+
+func serve(ctx context.Context, stdin io.Reader, stdout io.Writer, at place) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := newServer(ctx, cancel, control.NewWriter(stdout), at)
+	defer s.close()
+	lines := make(chan line)
+	go readLines(ctx, stdin, lines) // ends with the process: a read cannot be interrupted
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case l, ok := <-lines:
+			if !ok {
+				return nil
+			}
+			s.handle(l)
+		}
+	}
+}
+
+type line struct {
+	cmd control.Command
+	err error
+}
+
+func readLines(ctx context.Context, r io.Reader, out chan<- line) {
+	defer close(out)
+	lines := control.NewLines(r, control.MaxCommand)
+	for {
+		var l line
+		b, err := lines.Next()
+		switch {
+		case err == nil:
+			l.cmd, l.err = control.ReadCommand(b)
+		case err == control.ErrLongLine:
+			l.err = err
+		default:
+			return
+		}
+		select {
+		case out <- l:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package inside
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"bottlebar.app/egress"
+	"bottlebar.app/sidecar/control"
+)
+
+// lease is how long a sidecar lets new requests out after it last heard of
+// the app.
+const lease = 60 * time.Second
+
+// place is where connections come from.
+type place interface {
+	// listen starts anew for the holder of the certificate client, and
+	// returns the port and the certificate to announce.
+	listen(client []byte) (ln net.Listener, port int, cert []byte, err error)
+	// never are prefixes that no policy may open there.
+	never() []netip.Prefix
+}
+
+// tcpPlace is a port, with TLS pinned both ways.
+type tcpPlace struct{ port int }
+
+func (t *tcpPlace) listen(client []byte) (net.Listener, int, []byte, error) {
+	if len(client) == 0 {
+		return nil, 0, nil, errors.New("keys without a certificate")
+	}
+	id, err := control.NewIdentity()
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	ln, err := net.Listen("tcp4", net.JoinHostPort("", strconv.Itoa(t.port)))
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	return tls.NewListener(ln, id.Server(client)), ln.Addr().(*net.TCPAddr).Port, id.DER, nil
+}
+
+// never is the network the container stands in: its gateway is the engine's
+// host, its neighbour could be another sidecar.
+func (t *tcpPlace) never() []netip.Prefix {
+	var out []netip.Prefix
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
+}
+
+// server is the running program.
+type server struct {
+	ctx   context.Context
+	fail  context.CancelFunc // when there is nobody left to tell
+	out   *control.Writer
+	place place
+	proxy *egress.Proxy
+
+	stop context.CancelFunc // of what is being served; nil before the first keys
+	wg   sync.WaitGroup
+}
+
+func newServer(ctx context.Context, fail context.CancelFunc, out *control.Writer, at place) *server {
+	s := &server{ctx: ctx, fail: fail, out: out, place: at}
+	s.proxy = s.newProxy()
+	return s
+}
+
+func (s *server) newProxy() *egress.Proxy {
+	return egress.New(egress.Options{
+		Tell:  func(d egress.Decision) { s.tell(control.Event{Event: control.Decision, Decision: &d}) },
+		Never: s.place.never(),
+	})
+}
+
+// tell writes an event; a sidecar that nobody hears ends.
+func (s *server) tell(e control.Event) {
+	if err := s.out.Write(e); err != nil {
+		s.fail()
+	}
+}
+
+func (s *server) handle(l line) {
+	if l.err != nil {
+		s.tell(control.Event{Event: control.Fault, Error: l.err.Error()})
+		return
+	}
+	c := l.cmd
+	ack := control.Event{Event: control.Ack, ID: c.ID}
+	var err error
+	switch c.Op {
+	case control.Keys:
+		if err = s.keys(c); err == nil {
+			return
+		}
+	case control.Ping:
+		s.proxy.Renew(lease)
+		return
+	case control.Policy:
+		err = s.proxy.SetPolicy(*c.Policy)
+		ack.Revision = c.Policy.Revision
+	case control.Cred:
+		s.credential(c.Cred)
+	case control.Open:
+		s.proxy.Open()
+	case control.Shut:
+		s.proxy.Shut()
+	case control.Stats:
+		st := s.proxy.Stats()
+		ack.Stats = &st
+	case control.Selftest:
+		r := lookAtSelf()
+		ack.Report = &r
+	}
+	if err != nil {
+		ack.Error = err.Error()
+	}
+	s.tell(ack)
+}
+
+func (s *server) credential(c *control.Credential) {
+	if c == nil {
+		s.proxy.SetCredential(nil)
+		return
+	}
+	s.proxy.SetCredential(&egress.Credential{Kind: c.Kind, Secret: c.Secret, Placeholder: c.Placeholder})
+}
+
+// keys begins anew: whoever sends them is the one that is served from now on,
+// and what an earlier one set up is gone.
+func (s *server) keys(c control.Command) error {
+	if s.stop != nil {
+		s.halt()
+		s.proxy = s.newProxy()
+	}
+	ln, port, cert, err := s.place.listen(c.Client)
+	if err != nil {
+		return err
+	}
+	s.proxy.SetNonce(c.Nonce)
+	s.proxy.Renew(lease)
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.stop = cancel
+	proxy := s.proxy
+	s.wg.Go(func() {
+		if err := proxy.Serve(ctx, ln); err != nil {
+			s.tell(control.Event{Event: control.Fault, Error: "the listener ended: " + err.Error()})
+			s.fail()
+		}
+	})
+	s.tell(control.Event{Event: control.Ready, ID: c.ID, Proto: control.Proto, Port: port, Cert: cert})
+	return nil
+}
+
+// halt ends everything that is being served and waits for it.
+func (s *server) halt() {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.proxy.Close()
+	s.wg.Wait()
+}
+
+func (s *server) close() { s.halt() }
