@@ -1,9 +1,16 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strconv"
 	"strings"
+	"syscall"
+
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/smolvm/artifact"
 )
 
 // ErrDuplicate is what a [*DuplicateError] is, for errors.Is.
@@ -42,10 +49,11 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
+	what := "the library has no artifact %s: %s"
 	if e.Ambiguous {
-		return fmt.Sprintf("%q begins the ID of several artifacts: %s", e.Ref, e.Cure())
+		what = "%s begins the ID of several artifacts: %s"
 	}
-	return fmt.Sprintf("the library has no artifact %q: %s", e.Ref, e.Cure())
+	return fmt.Sprintf(what, quote(e.Ref), e.Cure())
 }
 
 // maxListed bounds how many names a message lists.
@@ -54,10 +62,9 @@ const maxListed = 12
 // Cure names what there is.
 func (e *UnknownError) Cure() string {
 	if len(e.Names) == 0 {
-		return "it is empty; add a .smolmachine file"
+		return "it is empty, add a .smolmachine file"
 	}
-	names := e.Names
-	more := ""
+	names, more := e.Names, ""
 	if len(names) > maxListed {
 		more = fmt.Sprintf(" and %d more", len(names)-maxListed)
 		names = names[:maxListed]
@@ -73,9 +80,9 @@ type NameError struct {
 
 func (e *NameError) Error() string {
 	if e.Taken {
-		return fmt.Sprintf("the name %q is taken: %s", e.Name, e.Cure())
+		return fmt.Sprintf("the name %s is taken: %s", quote(e.Name), e.Cure())
 	}
-	return fmt.Sprintf("%q is not a name for an artifact: %s", e.Name, e.Cure())
+	return fmt.Sprintf("%s is not a name for an artifact: %s", quote(e.Name), e.Cure())
 }
 
 // Cure says what to do about it.
@@ -93,8 +100,81 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%q cannot be used, %s: %s", e.Name, e.Why, e.Cure())
+	return fmt.Sprintf("%q cannot be used: %s: %s", e.Name, e.Why, e.Cure())
 }
 
 // Cure says what to do about it.
 func (e *DamagedError) Cure() string { return "add the original file again" }
+
+// SpaceError tells that the disk has no room for a file.
+type SpaceError struct {
+	Need int64 // bytes
+	Free int64 // bytes; -1 when writing failed rather than the look before
+	err  error
+}
+
+func (e *SpaceError) Error() string {
+	if e.Free < 0 {
+		return "the disk is full: " + e.Cure()
+	}
+	return fmt.Sprintf("it takes %s and the disk has %s left: %s", bytesText(e.Need), bytesText(e.Free), e.Cure())
+}
+
+// Cure says what to do about it.
+func (e *SpaceError) Cure() string {
+	return "free some space, or remove artifacts that are no longer used"
+}
+
+func (e *SpaceError) Unwrap() error { return e.err }
+
+// bytesText is a size as people read it, in thousands.
+func bytesText(n int64) string {
+	units := []string{"bytes", "kB", "MB", "GB", "TB"}
+	v, i := float64(n), 0
+	for v >= 1000 && i < len(units)-1 {
+		v /= 1000
+		i++
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64) + " " + units[i]
+}
+
+// quote shows what somebody typed or a file is called.
+func quote(s string) string { return strconv.QuoteToGraphic(artifact.Clean(s)) }
+
+// answers says whether err is one of those that describe themselves and stand
+// for a library that was not touched.
+func answers(err error) bool {
+	var (
+		unknown   *UnknownError
+		name      *NameError
+		duplicate *DuplicateError
+		sum       *ChecksumError
+		damaged   *DamagedError
+	)
+	return errors.As(err, &unknown) || errors.As(err, &name) || errors.As(err, &duplicate) ||
+		errors.As(err, &sum) || errors.As(err, &damaged)
+}
+
+// plain words the system's errors; the cause stays behind them.
+func plain(err error) error {
+	var path *fs.PathError
+	say := func(why, cure string) error { return &fault.Error{Why: why, Cure: cure, Detail: err.Error(), Err: err} }
+	switch {
+	case errors.Is(err, context.Canceled):
+		return say("it was cancelled", "")
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &SpaceError{Free: -1, err: err}
+	case errors.Is(err, syscall.EROFS):
+		return say("the disk cannot be written to", "check how it is mounted")
+	case errors.Is(err, fs.ErrNotExist):
+		return say("there is no such file", "check its name, it may have been moved")
+	case errors.Is(err, fs.ErrPermission):
+		return say("the system does not permit it", "check who may read the file and write to the library's folder")
+	case errors.As(err, &path):
+		return say(path.Err.Error(), "check the disk that it lies on")
+	}
+	return err
+}

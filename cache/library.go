@@ -2,119 +2,401 @@ package cache
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
+
+	"bottlebar.app/internal/atomicfile"
+	"bottlebar.app/internal/clone"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/smolvm/artifact"
 )
+
+// What lies in a library's folder, beside <id>.smolmachine (an artifact) and
+// <id>.json (its record).
+const (
+	indexName   = "index.json" // all records, for speed
+	pendingName = "pending"    // records are being changed: do not believe the index
+	lockName    = "lock"       // held while anything changes
+	tmpName     = "tmp"        // one folder for each file on its way in
+	recordExt   = ".json"
+)
+
+// lockWait bounds how long a change waits for others; each takes milliseconds.
+const lockWait = 30 * time.Second
 
 // Library is the artifacts in one folder. Its methods may be called from
 // several goroutines, and several processes may have the same folder open.
-type Library struct{ dir string }
+type Library struct {
+	dir    string
+	now    func() time.Time
+	clones func() bool // files in dir can share blocks
+
+	mu    sync.Mutex
+	list  []Artifact // as the index had it when it looked like stamp
+	stamp stamp
+}
+
+// stamp tells one written index from another.
+type stamp struct {
+	mtime time.Time
+	size  int64
+	file  fs.FileInfo
+}
+
+func (s stamp) same(o stamp) bool {
+	return s.file != nil && o.file != nil && os.SameFile(s.file, o.file) && s.size == o.size && s.mtime.Equal(o.mtime)
+}
 
 // Open opens the library in dir and makes the folder if there is none (0700).
-// dir belongs to the library alone.
-func Open(dir string) (*Library, error) { panic("soon") }
-
-// Phase is what an addition is doing.
-type Phase string
-
-// The phases, in order.
-const (
-	Packing   Phase = "packing" // smolvm makes the file; no numbers
-	Copying   Phase = "copying"
-	Verifying Phase = "verifying"
-)
-
-// Progress is how far an addition came.
-type Progress struct {
-	Phase       Phase
-	Done, Total int64  // bytes; Total 0 when not known
-	Line        string // packing: the tool's last line, cleaned
+// dir belongs to the library alone. What crashed additions left is cleared,
+// and the index brought in line with the files.
+func Open(dir string) (*Library, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, failed("opening the library", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, tmpName), atomicfile.DirPerm); err != nil {
+		return nil, failed("opening the library", err)
+	}
+	l := &Library{dir: dir, now: func() time.Time { return time.Now().UTC() }}
+	l.clones = sync.OnceValue(func() bool {
+		ok, err := clone.Supported(filepath.Join(dir, tmpName))
+		return ok && err == nil
+	})
+	err = l.locked(context.Background(), func() error {
+		l.sweep()
+		list, err := l.load()
+		if err != nil {
+			return err
+		}
+		if l.matches(list) {
+			return nil
+		}
+		return l.repair()
+	})
+	if err != nil {
+		return nil, failed("opening the library", err)
+	}
+	return l, nil
 }
 
-// AddOptions say how a file enters. The zero value will do.
-type AddOptions struct {
-	Name     string // empty: from the file's name, with -2 … when taken
-	Platform string // of this computer, "linux/arm64"; empty: the one this program was built for
-	Origin   string // where it came from, as people are shown it; empty: the path
-	Progress func(Progress)
-}
+// Dir returns the library's folder.
+func (l *Library) Dir() string { return l.dir }
 
-// Add copies the artifact at path into the library. When the same bytes are
-// there already it returns that artifact and a [*DuplicateError], which tells
-// and is no failure. After any other error nothing is left behind.
-func (l *Library) Add(ctx context.Context, path string, o AddOptions) (Artifact, error) {
-	panic("soon")
-}
+// Path returns where the artifact's file lies.
+func (l *Library) Path(a Artifact) string { return l.file(a.ID) }
 
-// Packer makes artifacts from images; smolvm's client is one. Pack writes
-// outBase and outBase.smolmachine, calls progress for each line it says, and
-// returns the path of the latter.
-type Packer interface {
-	Pack(ctx context.Context, image, outBase string, progress func(line string)) (sidecarPath string, err error)
-}
+func (l *Library) file(id string) string { return filepath.Join(l.dir, id+suffix) }
 
-// PackOptions say what to pack.
-type PackOptions struct {
-	Image    string // reference
-	Name     string // empty: from the image
-	Platform string // as in AddOptions
-}
+func (l *Library) record(id string) string { return filepath.Join(l.dir, id+recordExt) }
 
-// Pack makes an artifact from an image and adds it. Nothing but the library's
-// copy is left.
-func (l *Library) Pack(ctx context.Context, p Packer, o PackOptions, progress func(Progress)) (Artifact, error) {
-	panic("soon")
+// locked runs f while nobody else changes the library.
+func (l *Library) locked(ctx context.Context, f func() error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	// A lock of its own for each call, so that goroutines exclude each other too.
+	k := flock.New(filepath.Join(l.dir, lockName), flock.SetPermissions(atomicfile.FilePerm))
+	if _, err := k.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fault.New("", "another program has been changing the library for long", "end it, then try again")
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, k.Close()) }()
+	return f()
 }
 
 // List returns all artifacts by name.
-func (l *Library) List() ([]Artifact, error) { panic("soon") }
+func (l *Library) List() ([]Artifact, error) {
+	list, err := l.current()
+	if err != nil {
+		return nil, failed("reading the library", err)
+	}
+	return slices.Clone(list), nil
+}
+
+// current returns the list as the index has it. It is not to be changed.
+func (l *Library) current() ([]Artifact, error) {
+	if _, err := os.Lstat(filepath.Join(l.dir, pendingName)); err == nil {
+		// Somebody is at work, or was when it ended: wait, then see.
+		err := l.locked(context.Background(), func() error { _, err := l.load(); return err })
+		if err != nil {
+			return nil, err
+		}
+	}
+	list, err := l.read()
+	if err == nil {
+		return list, nil
+	}
+	err = l.locked(context.Background(), func() (err error) {
+		list, err = l.load()
+		return err
+	})
+	return list, err
+}
+
+// read returns the index, from memory when it has not changed.
+func (l *Library) read() ([]Artifact, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, err := os.Open(filepath.Join(l.dir, indexName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	now := stamp{info.ModTime(), info.Size(), info}
+	if now.same(l.stamp) {
+		return l.list, nil
+	}
+	data := make([]byte, info.Size())
+	if _, err := f.ReadAt(data, 0); err != nil {
+		return nil, err
+	}
+	list, err := decodeIndex(data)
+	if err != nil {
+		return nil, err
+	}
+	l.list, l.stamp = list, now
+	return list, nil
+}
+
+// load is read under the lock: when the index cannot be believed it is made
+// again first.
+func (l *Library) load() ([]Artifact, error) {
+	if _, err := os.Lstat(filepath.Join(l.dir, pendingName)); errors.Is(err, fs.ErrNotExist) {
+		if list, err := l.read(); err == nil {
+			return list, nil
+		}
+	}
+	if err := l.repair(); err != nil {
+		return nil, err
+	}
+	return l.read()
+}
+
+// matches says whether the index names the files that are there.
+func (l *Library) matches(list []Artifact) bool {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return false
+	}
+	files := make(map[string]int, 2*len(list))
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), suffix); ok && isID(id) {
+			files[id] |= 1
+		} else if id, ok := strings.CutSuffix(e.Name(), recordExt); ok && isID(id) {
+			files[id] |= 2
+		}
+	}
+	for i := range list {
+		if files[list[i].ID] != 3 {
+			return false
+		}
+		delete(files, list[i].ID)
+	}
+	return len(files) == 0
+}
+
+// isID says whether s is a SHA-256 in lower-case hex.
+func isID(s string) bool { return len(s) == 64 && isHex(s) }
+
+func isHex(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'f') })
+}
+
+// repair makes the index from the records, and records from footers and
+// manifests where they are missing: those artifacts wait for Verify. A record
+// without a file goes. Under the lock.
+func (l *Library) repair() error {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	var list, made []Artifact
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), suffix); ok && isID(id) {
+			a, err := l.readRecord(id)
+			if err != nil {
+				a = l.provisional(id)
+				made = append(made, a)
+			}
+			list = append(list, a)
+		} else if id, ok := strings.CutSuffix(e.Name(), recordExt); ok && isID(id) {
+			if _, err := os.Lstat(l.file(id)); errors.Is(err, fs.ErrNotExist) {
+				_ = os.Remove(l.record(id))
+			}
+		}
+	}
+	for _, a := range made { // those with a record keep their names
+		i := slices.IndexFunc(list, func(b Artifact) bool { return b.ID == a.ID })
+		list[i].Name = freeName(a.Name, func(s string) bool {
+			return slices.ContainsFunc(list, func(b Artifact) bool { return b.Name == s && b.ID != a.ID })
+		})
+		if err := atomicfile.WriteJSON(l.record(a.ID), &list[i]); err != nil {
+			return err
+		}
+	}
+	return l.writeIndex(list)
+}
+
+var errRecord = errors.New("the record is damaged")
+
+func (l *Library) readRecord(id string) (Artifact, error) {
+	var a Artifact
+	data, err := os.ReadFile(l.record(id))
+	if err == nil {
+		err = json.Unmarshal(data, &a)
+	}
+	if err == nil && (a.ID != id || !legalName(a.Name)) {
+		err = errRecord
+	}
+	return a, err
+}
+
+// provisional makes a record of what footer and manifest say.
+func (l *Library) provisional(id string) Artifact {
+	a := Artifact{ID: id, Name: fallback, Added: l.now(), Problem: "its record was lost and it was not verified since"}
+	if info, err := os.Stat(l.file(id)); err == nil {
+		a.Added, a.Size = info.ModTime().UTC(), info.Size()
+	}
+	f, err := artifact.Open(l.file(id))
+	if err != nil {
+		a.Problem = fault.Of(err).Why
+		return a
+	}
+	a.describe(f)
+	if strings.ContainsFunc(a.Workdir, control) {
+		a.Workdir = "" // Verify refuses the file; nobody is to see this meanwhile
+	}
+	a.Name = nameOfImage(f.Manifest.Image)
+	return a
+}
+
+// writeIndex sorts list and makes it the index.
+func (l *Library) writeIndex(list []Artifact) error {
+	slices.SortFunc(list, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
+	data, err := encodeIndex(list)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(l.dir, indexName), data, 0); err != nil {
+		return err
+	}
+	err = os.Remove(filepath.Join(l.dir, pendingName))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err
+}
+
+// change runs f on the list while nobody else changes the library, then writes
+// the records of the artifacts that f returns and the index. f gets a list of
+// its own and returns it as it is to be.
+func (l *Library) change(ctx context.Context, f func(list []Artifact) (after []Artifact, touched []string, err error)) error {
+	return l.locked(ctx, func() error {
+		list, err := l.load()
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.Write(filepath.Join(l.dir, pendingName), nil, 0); err != nil {
+			return err
+		}
+		after, touched, err := f(slices.Clone(list))
+		if err != nil {
+			if answers(err) { // nothing was touched, the index still holds
+				_ = os.Remove(filepath.Join(l.dir, pendingName))
+			}
+			return err
+		}
+		for _, id := range touched {
+			i := slices.IndexFunc(after, func(a Artifact) bool { return a.ID == id })
+			if err := atomicfile.WriteJSON(l.record(id), &after[i]); err != nil {
+				return err
+			}
+		}
+		return l.writeIndex(after)
+	})
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// edit changes one artifact.
+func (l *Library) edit(ref string, f func(a *Artifact, list []Artifact) error) (Artifact, error) {
+	var out Artifact
+	err := l.change(context.Background(), func(list []Artifact) ([]Artifact, []string, error) {
+		i, err := find(list, ref)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := f(&list[i], list); err != nil {
+			return nil, nil, err
+		}
+		out = list[i]
+		return list, []string{out.ID}, nil
+	})
+	return out, err
+}
+
+// minPrefix is how many digits of an ID name it.
+const minPrefix = 6
+
+// find returns where the artifact called ref is.
+func find(list []Artifact, ref string) (int, error) {
+	i, ok := slices.BinarySearchFunc(list, ref, func(a Artifact, s string) int { return strings.Compare(a.Name, s) })
+	if ok {
+		return i, nil
+	}
+	var hits []int
+	if len(ref) >= minPrefix && isHex(ref) {
+		for i := range list {
+			if strings.HasPrefix(list[i].ID, ref) {
+				hits = append(hits, i)
+			}
+		}
+	}
+	if len(hits) == 1 {
+		return hits[0], nil
+	}
+	e := &UnknownError{Ref: ref, Ambiguous: len(hits) > 1}
+	for _, i := range hits {
+		e.Names = append(e.Names, list[i].Name)
+	}
+	if len(hits) == 0 {
+		for i := range list {
+			e.Names = append(e.Names, list[i].Name)
+		}
+	}
+	return 0, e
+}
 
 // Get returns the artifact of that name, or whose ID starts with ref (six
-// digits at least). Otherwise a [*UnknownError].
-func (l *Library) Get(ref string) (Artifact, error) { panic("soon") }
-
-// Path returns where the artifact's file lies.
-func (l *Library) Path(a Artifact) string { panic("soon") }
-
-// Ready returns an artifact that may be unpacked now: its file is unchanged,
-// by size and time, since it was verified under the present rules; else it is
-// verified first.
-func (l *Library) Ready(ctx context.Context, ref string, progress func(Progress)) (Artifact, error) {
-	panic("soon")
+// digits at least). Otherwise an [*UnknownError].
+func (l *Library) Get(ref string) (Artifact, error) {
+	list, err := l.current()
+	if err != nil {
+		return Artifact{}, failed("reading the library", err)
+	}
+	i, err := find(list, ref)
+	if err != nil {
+		return Artifact{}, err
+	}
+	return list[i], nil
 }
-
-// Rename gives an artifact another name.
-func (l *Library) Rename(ref, name string) (Artifact, error) { panic("soon") }
-
-// Remove takes an artifact out and returns what it was, so that the caller can
-// clear what was prepared from it. Whether it is in use is not asked.
-func (l *Library) Remove(ref string) (Artifact, error) { panic("soon") }
-
-// Verify reads an artifact's file again. Damage is recorded in the artifact's
-// Problem and is a [*DamagedError].
-func (l *Library) Verify(ctx context.Context, ref string, progress func(Progress)) (Artifact, error) {
-	panic("soon")
-}
-
-// SetSettings replaces an artifact's settings.
-func (l *Library) SetSettings(ref string, s Settings) (Artifact, error) { panic("soon") }
-
-// Used records a launch.
-func (l *Library) Used(ref string, at time.Time) error { panic("soon") }
-
-// Pin keeps an artifact from Prune, or no longer.
-func (l *Library) Pin(ref string, pinned bool) (Artifact, error) { panic("soon") }
-
-// Prune removes what is not pinned, was neither added nor used since before,
-// and is not spared by keep (which may be nil). It returns what went, or with
-// dry what would go.
-func (l *Library) Prune(before time.Time, keep func(Artifact) bool, dry bool) ([]Artifact, error) {
-	panic("soon")
-}
-
-// Rebuild makes the index again from the records, and the records that are
-// missing from their files, which are verified.
-func (l *Library) Rebuild(ctx context.Context, progress func(Progress)) error { panic("soon") }
-
-// Watch sends when the library changed, by whomever, until ctx ends; then the
-// channel is closed. Changes close to each other may be one message.
-func (l *Library) Watch(ctx context.Context) (<-chan struct{}, error) { panic("soon") }
