@@ -33,16 +33,15 @@ var (
 		"192.0.0.0/24", "168.63.129.16/32", "100.100.100.200/32",
 		"::/96", "fe80::/10", "fec0::/10", "ff00::/8", "fd00:ec2::/32",
 	)
-	// private is what a private rule may open.
+	// private is what a private rule may open: what networks number themselves
+	// with, some of them out of ranges meant for examples and measurements.
 	private = prefixes(
 		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7",
+		"192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
 	)
 	// special is everything else in IPv4, and inside 2000::/3, that is not the
-	// public internet.
-	special = prefixes(
-		"192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
-	)
+	// public internet; much of it embeds an IPv4 address.
+	special = prefixes("192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 	global6 = netip.MustParsePrefix("2000::/3")
 )
 

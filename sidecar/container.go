@@ -92,7 +92,7 @@ func facts(got container.InspectResponse, image, network string, report control.
 	add("networks", []string{network}, networks(got))
 	add("ports", "127.0.0.1", ports(got))
 	add("stdin", true, c.OpenStdin && !c.StdinOnce && !c.Tty)
-	add("kernel-capabilities", "0", strings.TrimLeft(report.CapEff, "0")+"0")
+	add("kernel-capabilities", "0000000000000000", report.CapEff)
 	add("kernel-no-new-privs", true, report.NoNewPrivs)
 	add("kernel-seccomp", 2, report.Seccomp)
 	add("kernel-root", true, report.RootReadOnly)
