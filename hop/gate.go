@@ -120,16 +120,27 @@ func (h head) body() uint32 {
 // lane is what the gate knows about one stream.
 type lane struct {
 	id       uint32
-	theirs   bool  // the peer opened it
-	acked    bool  // the peer's acknowledgement was seen
-	sentFIN  bool  // we are done writing
-	gotFIN   bool  // the peer is done writing
-	gone     bool  // not on the wire any more
-	held     bool  // a Stream reads it
-	released bool  // nobody here reads it any more
-	unread   int64 // received, not read
-	credit   int64 // what the peer may still send
-	offered  int64 // what the peer offered us and we have not used
+	theirs   bool          // the peer opened it
+	acked    bool          // the peer's acknowledgement was seen
+	sentFIN  bool          // we are done writing
+	gotFIN   bool          // the peer is done writing
+	gone     bool          // not on the wire any more
+	held     bool          // a Stream reads it
+	released bool          // nobody here reads it any more
+	unread   int64         // received, not read
+	credit   int64         // what the peer may still send
+	aborted  chan struct{} // closed by a reset, from either end
+	offered  int64         // what the peer offered us and we have not used
+}
+
+func newLane(id uint32, theirs bool) *lane {
+	return &lane{id: id, theirs: theirs, credit: firstWindow, offered: firstWindow, aborted: make(chan struct{})}
+}
+
+func closedChan() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 // gate follows both directions of one connection frame by frame. With strict
@@ -287,7 +298,7 @@ func (g *gate) inOpen(h head) *Breach {
 	}
 	g.lastTheir = h.stream
 	g.theirs++
-	g.lanes[h.stream] = &lane{id: h.stream, theirs: true, credit: firstWindow, offered: firstWindow}
+	g.lanes[h.stream] = newLane(h.stream, true)
 	return nil
 }
 
@@ -327,7 +338,7 @@ func (g *gate) inWindow(l *lane, h head) *Breach {
 
 func (g *gate) inEnd(l *lane, h head) *Breach {
 	if h.flags&flagRST != 0 {
-		g.end(l)
+		g.abort(l)
 		return nil
 	}
 	if h.flags&flagFIN != 0 {
@@ -355,6 +366,14 @@ func (g *gate) end(l *lane) {
 	g.forget(l)
 }
 
+// abort ends a stream by a reset.
+func (g *gate) abort(l *lane) {
+	if !l.gone {
+		close(l.aborted)
+	}
+	g.end(l)
+}
+
 // forget drops the books of a stream that is over and that a Stream, or
 // nobody, holds.
 func (g *gate) forget(l *lane) {
@@ -377,7 +396,7 @@ func (g *gate) out(h head) {
 		return
 	}
 	if h.flags&flagSYN != 0 {
-		g.lanes[h.stream] = &lane{id: h.stream, credit: firstWindow, offered: firstWindow}
+		g.lanes[h.stream] = newLane(h.stream, false)
 		g.lastOur = max(g.lastOur, h.stream)
 	}
 	l := g.lanes[h.stream]
@@ -392,7 +411,7 @@ func (g *gate) out(h head) {
 	switch {
 	case h.flags&flagRST != 0:
 		g.release(l)
-		g.end(l)
+		g.abort(l)
 	case h.flags&flagFIN != 0:
 		l.sentFIN = true
 		if l.gotFIN {
@@ -407,7 +426,7 @@ func (g *gate) hold(id uint32) *lane {
 	defer g.mu.Unlock()
 	l := g.lanes[id]
 	if l == nil { // reset before anybody looked
-		return &lane{id: id, gone: true, released: true, held: true}
+		return &lane{id: id, gone: true, released: true, held: true, aborted: closedChan()}
 	}
 	l.held = true
 	g.forget(l)
@@ -446,7 +465,7 @@ func (g *gate) abandon(l *lane) bool {
 	if l.gone {
 		return false
 	}
-	g.end(l)
+	g.abort(l)
 	return true
 }
 

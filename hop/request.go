@@ -122,12 +122,11 @@ type ProbeTarget struct {
 // ProbeRequest is one round of the escape test, run in the guest as root.
 // Every attempt has 1.5 s, all of them together 5 s.
 type ProbeRequest struct {
-	Health   string        `json:"health,omitempty"`    // origin-form path asked of the proxy, such as /healthz?nonce=…
-	Echo     string        `json:"echo,omitempty"`      // origin-form path that answers a POST with its own body
-	Up       int64         `json:"up,omitempty"`        // bytes posted to Echo (at most 16 MiB)
-	Down     string        `json:"down,omitempty"`      // origin-form path whose GET answers DownSize bytes
-	DownSize int64         `json:"down_size,omitempty"` // at most 64 MiB
-	Parallel int           `json:"parallel,omitempty"`  // health requests at once, at most 64
+	Health   string        `json:"health,omitempty"`   // origin-form path asked of the proxy by GET: /healthz
+	Echo     string        `json:"echo,omitempty"`     // origin-form path that takes a POST and answers ?down=N bytes, byte i being i modulo 251
+	Up       int64         `json:"up,omitempty"`       // bytes posted to Echo, at most 16 MiB
+	Down     int64         `json:"down,omitempty"`     // bytes asked of Echo, at most 16 MiB
+	Parallel int           `json:"parallel,omitempty"` // health requests at once, at most 64
 	Targets  []ProbeTarget `json:"targets,omitempty"`
 	Lookups  []string      `json:"lookups,omitempty"`  // names that must not resolve
 	Connects []string      `json:"connects,omitempty"` // host:port asked of the proxy by CONNECT
@@ -148,11 +147,12 @@ const (
 // Attempt is what happened to one thing tried.
 type Attempt struct {
 	Name    string        `json:"name"`
-	Kind    string        `json:"kind"` // health, echo, down, parallel, target, lookup, connect, vsock
+	Kind    string        `json:"kind"` // health, echo, parallel, target, lookup, connect, vsock
 	Target  string        `json:"target,omitempty"`
 	Outcome string        `json:"outcome"`
 	Status  int           `json:"status,omitempty"` // of an HTTP answer
 	Bytes   int64         `json:"bytes,omitempty"`  // received and found right
+	Sent    int64         `json:"sent,omitempty"`   // that the other end says it received
 	Body    string        `json:"body,omitempty"`   // first 512 bytes of an answer
 	Detail  string        `json:"detail,omitempty"`
 	Took    time.Duration `json:"took"`

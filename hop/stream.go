@@ -107,6 +107,10 @@ func (s *Stream) Reset() {
 	_ = s.Stream.SetDeadline(past)
 }
 
+// Aborted is closed when either end has reset the stream. It is not closed
+// by an orderly end, nor by the loss of the session.
+func (s *Stream) Aborted() <-chan struct{} { return s.lane.aborted }
+
 // explain turns the multiplexer's errors into ours.
 func (s *Stream) explain(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
