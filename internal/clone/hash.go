@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -39,11 +40,15 @@ type Change struct {
 
 func (c Change) String() string { return fmt.Sprintf("%q: %s", c.Path, c.What) }
 
-// Manifest lists all that is in dir without reading contents. Links are
-// listed, not followed.
+// Manifest lists all that is in the folder dir without reading contents. Links
+// are listed, not followed; dir itself may be one.
 func Manifest(ctx context.Context, dir string) (Listing, error) {
+	dir, err := folder("list", dir)
+	if err != nil {
+		return nil, err
+	}
 	var out Listing
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -62,6 +67,19 @@ func Manifest(ctx context.Context, dir string) (Listing, error) {
 	}
 	slices.SortFunc(out, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
 	return out, nil
+}
+
+// folder returns where a folder really lies.
+func folder(op, dir string) (string, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: op, Path: dir, Err: errors.New("not a folder")}
+	}
+	return dir, err
 }
 
 func entry(dir, path string, d fs.DirEntry) (Entry, error) {
@@ -126,14 +144,12 @@ func differs(a, b Entry) string {
 
 // Hash returns the SHA-256, in hexadecimal, of all that is in dir: names,
 // types and modes, sizes, link targets and contents. Owners, times and hard
-// links do not count, nor does the mode of dir itself. Links are not followed.
+// links do not count, nor does the mode of dir itself. Links are not followed,
+// but dir itself may be one.
 func Hash(ctx context.Context, dir string) (string, error) {
 	list, err := Manifest(ctx, dir)
 	if err != nil {
 		return "", err
-	}
-	if len(list) > 0 && !list[0].Mode.IsDir() {
-		return "", &fs.PathError{Op: "hash", Path: dir, Err: fmt.Errorf("not a folder")}
 	}
 	sums := make([][sha256.Size]byte, len(list))
 	group, gctx := errgroup.WithContext(ctx)

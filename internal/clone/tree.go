@@ -35,12 +35,13 @@ type Stats struct {
 // where we may set them. Sockets are left out, since they belong to whoever
 // listens. It ends early with ctx's error. After an error dst is gone again.
 func Tree(ctx context.Context, dst, src string) (Stats, error) {
-	info, err := os.Lstat(src)
+	src, err := folder("clone", src)
 	if err != nil {
 		return Stats{}, err
 	}
-	if !info.IsDir() {
-		return Stats{}, &fs.PathError{Op: "clone", Path: src, Err: errors.New("not a folder")}
+	info, err := os.Lstat(src)
+	if err != nil {
+		return Stats{}, err
 	}
 	if inside(dst, src) {
 		return Stats{}, &fs.PathError{Op: "clone", Path: dst, Err: errors.New("lies inside its source")}
