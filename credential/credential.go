@@ -80,6 +80,39 @@ type Store interface {
 	Status(ctx context.Context) (Status, error)
 }
 
+// The longest secret that is taken.
+const maxSecret = 4096
+
+var (
+	// ErrKindUnknown means that a secret has no known prefix: the person says
+	// whether it is an API key or a token.
+	ErrKindUnknown = errors.New("this is neither an API key (sk-ant-api…) nor a token (sk-ant-oat…) that is known: say which it is")
+	// ErrMalformed means that what was given cannot be a secret at all.
+	ErrMalformed = errors.New("this is not a credential: it must be one line of printable characters")
+)
+
+// Parse makes a credential of what a person pasted. Space around it is
+// dropped. kind is for secrets without a known prefix; where there is one and
+// it says something else, the prefix is right.
+func Parse(raw string, kind Kind) (Credential, error) {
+	raw = strings.TrimSpace(raw)
+	if len(raw) < 8 || len(raw) > maxSecret {
+		return Credential{}, ErrMalformed
+	}
+	for _, r := range raw {
+		if r <= 0x20 || r > 0x7e {
+			return Credential{}, ErrMalformed
+		}
+	}
+	if known, ok := KindOf(raw); ok {
+		kind = known
+	}
+	if kind != APIKey && kind != Token {
+		return Credential{}, ErrKindUnknown
+	}
+	return Credential{Kind: kind, Secret: NewSecret(raw)}, nil
+}
+
 // KindOf recognises a secret by its prefix; ok is false when the person must be asked.
 func KindOf(secret string) (kind Kind, ok bool) {
 	switch {
