@@ -1,0 +1,417 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bottlebar.app/control"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/snapshot"
+)
+
+func (c *commands) launch() *cobra.Command {
+	var req control.LaunchRequest
+	var detach bool
+	cmd := &cobra.Command{
+		Use: "launch ARTIFACT [-- COMMAND…]", Short: "launch a bottle from an artifact, and attach to it on a terminal",
+		Args: atLeast(1, "name an artifact of the library"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if n := cmd.ArgsLenAtDash(); n > 1 || n < 0 && len(args) > 1 {
+				return usageError{errors.New("launch takes one artifact; write the command after --")}
+			}
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			req.Artifact, req.Command = args[0], args[1:]
+			if req.Folder != "" {
+				req.Folder = c.abs(req.Folder)
+			}
+			b, err := client.Launch(cmd.Context(), req, c.steps())
+			if err != nil {
+				return err
+			}
+			switch {
+			case c.json:
+				return c.printJSON(b)
+			case detach || !c.terminal():
+				fmt.Fprintln(c.out(), b.Name)
+				return nil
+			}
+			return c.attachTo(cmd.Context(), client, b.Name, control.AttachRequest{})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&req.Name, "name", "", "the bottle's name (default: the artifact's)")
+	f.StringVar(&req.Folder, "folder", "", "copy this folder in and start the session there")
+	f.StringVar(&req.Mode, "permission-mode", "", "Claude's permission mode")
+	f.BoolVar(&detach, "detach", false, "print the bottle's name and do not attach")
+	return cmd
+}
+
+// steps shows the steps of a launch on a terminal's standard error.
+func (c *commands) steps() func(snapshot.Bottle) {
+	if !isTerminal(c.env.Stderr) || c.json {
+		return nil
+	}
+	told := make(map[string]bool)
+	return func(b snapshot.Bottle) {
+		for _, s := range b.Steps {
+			if s.State == snapshot.StepDone && !told[s.Name] {
+				told[s.Name] = true
+				fmt.Fprintf(c.env.Stderr, "✓ %s  %d ms\n", s.Title, s.Took.Milliseconds())
+			}
+		}
+	}
+}
+
+func (c *commands) ls() *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "list the bottles", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s, err := client.Snapshot(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(nonNil(s.Bottles))
+			}
+			rows := [][]string{{"NAME", "STATE", "SESSION", "ARTIFACT", "ISOLATION", "UP"}}
+			for _, b := range s.Bottles {
+				up := "–"
+				if b.StartedAt != nil {
+					up = ago(*b.StartedAt, time.Now())
+				}
+				isolation := string(b.Isolation)
+				if b.Simulated {
+					isolation += " (simulated: no VM)"
+				}
+				if b.Driver == "process" {
+					isolation += ", sidecar as a process"
+				}
+				rows = append(rows, []string{b.Name, string(b.State), dash(string(b.Session)), b.Artifact, isolation, up})
+			}
+			return c.table(rows)
+		},
+	}
+}
+
+func nonNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func (c *commands) show() *cobra.Command {
+	var env bool
+	cmd := &cobra.Command{
+		Use: "show NAME", Short: "show one bottle", Args: exactly(1, "name a bottle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if env {
+				vars, err := client.Environment(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(c.out(), strings.Join(vars, "\n"))
+				return nil
+			}
+			b, err := c.find(cmd.Context(), client, args[0])
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(b)
+			}
+			return c.printBottle(b)
+		},
+	}
+	cmd.Flags().BoolVar(&env, "env", false, "print the variables with which smolvm itself sees the bottle")
+	return cmd
+}
+
+func (c *commands) find(ctx context.Context, client *control.Client, name string) (snapshot.Bottle, error) {
+	s, err := client.Snapshot(ctx)
+	if err != nil {
+		return snapshot.Bottle{}, err
+	}
+	if i := slices.IndexFunc(s.Bottles, func(b snapshot.Bottle) bool { return b.Name == name || b.ID == name }); i >= 0 {
+		return s.Bottles[i], nil
+	}
+	return snapshot.Bottle{}, fault.New("showing "+name, "there is no bottle of that name", "bottlebar ls lists them")
+}
+
+func (c *commands) printBottle(b snapshot.Bottle) error {
+	rows := [][]string{
+		{"name", b.Name}, {"id", b.ID}, {"state", string(b.State)}, {"session", dash(string(b.Session))},
+		{"artifact", b.Artifact}, {"isolation", string(b.Isolation)}, {"smolvm", dash(b.Release)}, {"sidecar", dash(b.Driver)},
+		{"user", dash(b.User)}, {"folder", dash(c.clean(b.Folder))}, {"command", dash(c.clean(strings.Join(b.Command, " ")))},
+		{"reached", fmt.Sprintf("%d allowed, %d blocked", b.Allowed, b.Blocked)},
+	}
+	if b.Simulated {
+		rows = append(rows, []string{"simulated", "no VM: the stand-in for smolvm"})
+	}
+	if b.Upstream != "" {
+		rows = append(rows, []string{"test", "the API route goes to " + c.clean(b.Upstream)})
+	}
+	if p := b.Problem; p != nil {
+		rows = append(rows, []string{"problem", c.clean(p.What + ": " + p.Why + ": " + p.Cure)})
+	}
+	return c.table(rows)
+}
+
+func (c *commands) logs() *cobra.Command {
+	which := ""
+	cmd := &cobra.Command{
+		Use: "logs NAME", Short: "print a bottle's boot console", Args: exactly(1, "name a bottle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			w := c.guestText(c.out(), c.terminal())
+			err = client.Logs(cmd.Context(), args[0], which, w)
+			if cl, ok := w.(*cleaner); ok {
+				cl.flush()
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&which, "log", "console", "console, or startup: why the last boot failed")
+	return cmd
+}
+
+func (c *commands) events() *cobra.Command {
+	return &cobra.Command{
+		Use: "events", Short: "print each change as it happens, one JSON object a line", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			err = client.Watch(cmd.Context(), func(s snapshot.Snapshot) { _ = printLine(c.out(), s) })
+			if cmd.Context().Err() != nil {
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+func (c *commands) stop() *cobra.Command {
+	all := false
+	cmd := &cobra.Command{
+		Use: "stop NAME…", Short: "end bottles and remove all of them", Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && !all {
+				return errors.New("name a bottle, or say --all")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if all {
+				s, err := client.Snapshot(cmd.Context())
+				if err != nil {
+					return err
+				}
+				args = nil
+				for _, b := range s.Bottles {
+					args = append(args, b.Name)
+				}
+			}
+			var errs []error
+			for _, name := range args {
+				if err := client.Stop(cmd.Context(), name); err != nil {
+					errs = append(errs, err)
+				}
+			}
+			if len(errs) == 1 {
+				return errs[0]
+			}
+			return errors.Join(errs...)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all bottles")
+	return cmd
+}
+
+func (c *commands) resume() *cobra.Command {
+	return &cobra.Command{
+		Use: "resume NAME", Short: "start a bottle that stopped by itself", Args: exactly(1, "name a bottle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			b, err := client.Resume(cmd.Context(), args[0], c.steps())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(b)
+			}
+			fmt.Fprintln(c.out(), b.Name)
+			return nil
+		},
+	}
+}
+
+func (c *commands) prove() *cobra.Command {
+	return &cobra.Command{
+		Use: "prove NAME", Short: "run the escape test and print each attempt", Args: exactly(1, "name a bottle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p, err := client.Prove(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if c.json {
+				err = c.printJSON(p)
+			} else {
+				err = c.printProof(p)
+			}
+			if err == nil && !p.Holds {
+				return exitError{1}
+			}
+			return err
+		},
+	}
+}
+
+func (c *commands) printProof(p snapshot.Proof) error {
+	rows := make([][]string, 0, len(p.Lines))
+	for _, l := range p.Lines {
+		shape := "✓"
+		if !l.Holds {
+			shape = "✕"
+		}
+		rows = append(rows, []string{shape, c.clean(l.Tried), "expected " + c.clean(l.Expect), "found " + dash(c.clean(l.Found))})
+	}
+	if err := c.table(rows); err != nil {
+		return err
+	}
+	word := "the proof holds"
+	if !p.Holds {
+		word = "the proof FAILED: do not use this bottle"
+	}
+	fmt.Fprintf(c.out(), "\n%s: %s\n", p.Bottle, word)
+	return nil
+}
+
+func (c *commands) cp() *cobra.Command {
+	return &cobra.Command{
+		Use: "cp SRC… DST", Short: "copy files and folders into or out of a bottle (NAME:/path on one side)",
+		Args: atLeast(2, "give a source and a target"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, req, err := c.copyRequest(args)
+			if err != nil {
+				return err
+			}
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			done, err := client.Copy(cmd.Context(), name, req, nil)
+			if err != nil {
+				return err
+			}
+			for _, sk := range done.Skipped {
+				fmt.Fprintf(c.env.Stderr, "bottlebar: %s: %s\n", c.clean(sk.What), c.clean(sk.Why))
+			}
+			if c.json {
+				return c.printJSON(done)
+			}
+			return nil
+		},
+	}
+}
+
+// copyRequest reads cp's arguments: exactly one side names a bottle. A path of
+// this computer that holds a colon is written with a slash before it.
+func (c *commands) copyRequest(args []string) (string, control.CopyRequest, error) {
+	last := len(args) - 1
+	if name, p, ok := guestSide(args[last]); ok {
+		req := control.CopyRequest{In: true, Guest: p, IntoFolder: strings.HasSuffix(p, "/") || p == "" || last > 1}
+		for _, a := range args[:last] {
+			if _, _, guest := guestSide(a); guest {
+				return "", req, usageError{errors.New("cp copies between this computer and one bottle, not between two")}
+			}
+			if a == "" {
+				return "", req, usageError{errors.New("a source is empty")}
+			}
+			req.Host = append(req.Host, c.abs(a))
+		}
+		return name, req, nil
+	}
+	name, p, ok := guestSide(args[0])
+	switch {
+	case !ok:
+		return "", control.CopyRequest{}, usageError{errors.New("one side must name a bottle: NAME:/path")}
+	case last != 1:
+		return "", control.CopyRequest{}, usageError{errors.New("out of a bottle cp takes one source")}
+	case p == "":
+		return "", control.CopyRequest{}, usageError{errors.New("say what to copy: NAME:/path")}
+	}
+	folder := strings.HasSuffix(args[1], "/")
+	if fi, err := os.Stat(c.abs(args[1])); err == nil && fi.IsDir() {
+		folder = true
+	}
+	return name, control.CopyRequest{Host: []string{c.abs(args[1])}, Guest: p, IntoFolder: folder}, nil
+}
+
+// guestSide splits NAME:PATH. A name holds no slash, so ./a:b is a file here.
+func guestSide(arg string) (name, path string, ok bool) {
+	name, path, ok = strings.Cut(arg, ":")
+	if !ok || name == "" || strings.ContainsAny(name, "/.") {
+		return "", "", false
+	}
+	return name, path, true
+}
+
+func (c *commands) abs(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.env.Dir, p)
+}
+
+// exactly and atLeast say what is missing instead of counting arguments.
+func exactly(n int, hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return errors.New(hint)
+		}
+		return nil
+	}
+}
+
+func atLeast(n int, hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < n {
+			return errors.New(hint)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"bottlebar.app/control"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/terminal/vt"
+)
+
+// Owner is the process that owns the bottles, as main offers it.
+type Owner struct {
+	// Socket is where it listens.
+	Socket string
+	// Serve owns the bottles in this process, without a screen, until ctx ends.
+	// With untilIdle it also ends when nothing has run for a while.
+	Serve func(ctx context.Context, untilIdle bool) error
+	// Start starts another process that serves until idle, and returns once it
+	// answers.
+	Start func(ctx context.Context) error
+}
+
+// Env is what the command line runs in.
+type Env struct {
+	Version string
+	Owner   func() (Owner, error)
+	Stdin   *os.File
+	Stdout  *os.File
+	Stderr  *os.File
+	Dir     string // the working folder, absolute
+}
+
+// exitError ends the program with a code and says nothing.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// usageError is a command line that makes no sense.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+
+// Run runs one command line and returns the exit code.
+func Run(ctx context.Context, env Env, args []string) int {
+	c := &commands{env: env}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(ctx)
+	return c.finish(err)
+}
+
+func (c *commands) finish(err error) int {
+	var exit exitError
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.As(err, &usage):
+		fmt.Fprintf(c.env.Stderr, "bottlebar: %s\n", c.clean(usage.Error()))
+		return 2
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(c.env.Stderr, "bottlebar: cancelled")
+		return 1
+	}
+	fmt.Fprintf(c.env.Stderr, "bottlebar: %s\n", c.clean(fault.Of(err).Error()))
+	return 1
+}
+
+// clean makes one line of any text.
+func (c *commands) clean(s string) string { return vt.Clean(s, 2000) }
+
+// commands holds what the verbs share.
+type commands struct {
+	env    Env
+	json   bool
+	client *control.Client
+}
+
+func (c *commands) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bottlebar",
+		Short: "Claude Code in a bottle, one click from the menu bar",
+		Long: `Bottlebar runs Claude Code in disposable microVMs that have no network: a
+hardened sidecar is the only way out, and every launch proves it.
+
+Without a verb it starts the menu-bar app.`,
+		SilenceUsage: true, SilenceErrors: true, Version: c.env.Version,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return usageError{errors.New("no verb: bottlebar --help lists them")}
+		},
+	}
+	root.SetVersionTemplate("bottlebar {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON")
+	root.AddCommand(
+		c.launch(), c.ls(), c.show(), c.logs(), c.events(), c.attach(), c.exec(), c.cp(), c.stop(), c.resume(), c.prove(),
+		c.library(), c.policy(), c.activity(), c.credential(), c.doctor(), c.serve(), c.version(),
+	)
+	wrapArgs(root)
+	return root
+}
+
+// wrapArgs makes wrong arguments usage errors everywhere.
+func wrapArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{fmt.Errorf("%s: %w (see bottlebar %s --help)", cmd.Name(), err, cmd.Name())}
+			}
+			return nil
+		}
+	} else if cmd.HasSubCommands() || !cmd.HasParent() {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no verb %q: %s --help lists them", args[0], cmd.CommandPath())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// owner returns a client of the process that owns the bottles, and starts one
+// without a screen where none runs.
+func (c *commands) owner(ctx context.Context) (*control.Client, error) {
+	if c.client != nil {
+		return c.client, nil
+	}
+	o, err := c.env.Owner()
+	if err != nil {
+		return nil, err
+	}
+	client := &control.Client{Socket: o.Socket}
+	_, err = client.Identity(ctx)
+	if errors.Is(err, control.ErrNobody) {
+		if err = o.Start(ctx); err == nil {
+			_, err = client.Identity(ctx)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.client = client
+	return client, nil
+}
+
+func (c *commands) out() io.Writer { return c.env.Stdout }

@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"bottlebar.app/control"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/snapshot"
+)
+
+func (c *commands) policy() *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "what bottles may reach", RunE: noVerb}
+	cmd.AddCommand(&cobra.Command{
+		Use: "show [NAME]", Short: "print the effective policy", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p, err := client.Policy(cmd.Context(), strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(p)
+			}
+			rows := [][]string{{"HOST", "PORT", "BY", "FROM", "HITS"}}
+			for _, r := range p.Rules {
+				rows = append(rows, []string{c.clean(r.Host), strconv.Itoa(r.Port), r.Via, r.Origin, strconv.Itoa(r.Hits)})
+			}
+			return c.table(rows)
+		},
+	})
+	return cmd
+}
+
+func (c *commands) activity() *cobra.Command {
+	return &cobra.Command{
+		Use: "activity NAME", Short: "what a bottle reached, and what was refused", Args: exactly(1, "name a bottle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			list, err := client.Activity(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(nonNil(list))
+			}
+			rows := [][]string{{"TIME", "VERDICT", "HOST", "RULE", "UP", "DOWN", "MS"}}
+			for _, d := range list {
+				rows = append(rows, c.decision(d))
+			}
+			return c.table(rows)
+		},
+	}
+}
+
+func (c *commands) decision(d snapshot.Decision) []string {
+	where := c.clean(d.Host)
+	if d.Port != 0 {
+		where += ":" + strconv.Itoa(d.Port)
+	}
+	if d.Path != "" {
+		where = c.clean(d.Method + " " + d.Path)
+	}
+	verdict := map[string]string{"allowed": "✓ allowed", "denied": "✕ denied"}[d.Verdict]
+	if verdict == "" {
+		verdict = "  " + d.Verdict
+	}
+	if d.Count > 1 {
+		verdict += " ×" + strconv.Itoa(d.Count)
+	}
+	return []string{d.Time.Local().Format("15:04:05"), verdict, where, c.clean(d.Rule), size(d.Up), size(d.Down), strconv.FormatInt(d.Took.Milliseconds(), 10)}
+}
+
+func (c *commands) credential() *cobra.Command {
+	cmd := &cobra.Command{Use: "credential", Short: "what the sidecar adds to API requests; no bottle ever holds it", RunE: noVerb}
+	kind := ""
+	set := &cobra.Command{
+		Use: "set", Short: "store an API key or a subscription token, asked for or read from standard input", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			secret, err := c.readSecret()
+			if err != nil {
+				return err
+			}
+			st, err := client.SetCredential(cmd.Context(), kind, secret)
+			if err != nil {
+				return err
+			}
+			return c.printCredential(st)
+		},
+	}
+	set.Flags().StringVar(&kind, "kind", "", "api-key or token (default: told by its beginning)")
+	cmd.AddCommand(set, &cobra.Command{
+		Use: "status", Short: "say what is stored, by its last four characters", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			st, err := client.CredentialStatus(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.printCredential(st)
+		},
+	}, &cobra.Command{
+		Use: "clear", Short: "forget the credential", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return client.ClearCredential(cmd.Context())
+		},
+	})
+	return cmd
+}
+
+// maxSecret is far above the length of any key or token.
+const maxSecret = 8 << 10
+
+// readSecret asks without echo on a terminal, and reads one line elsewhere.
+func (c *commands) readSecret() (string, error) {
+	if isTerminal(c.env.Stdin) {
+		fmt.Fprint(c.env.Stderr, "API key or token (not shown): ")
+		b, err := term.ReadPassword(int(c.env.Stdin.Fd())) //nolint:gosec // a descriptor
+		fmt.Fprintln(c.env.Stderr)
+		return string(b), err
+	}
+	line, err := bufio.NewReader(io.LimitReader(c.env.Stdin, maxSecret)).ReadString('\n')
+	if err != nil && line == "" {
+		return "", fault.New("reading the credential", "standard input is empty", "pipe the key or token into the command")
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func (c *commands) printCredential(st control.CredentialStatus) error {
+	if c.json {
+		return c.printJSON(st)
+	}
+	if !st.Set {
+		fmt.Fprintln(c.out(), "no credential is set")
+		return nil
+	}
+	fmt.Fprintf(c.out(), "%s ending in %s, in %s\n", st.Kind, st.LastFour, st.Origin)
+	return nil
+}
+
+func (c *commands) doctor() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "check what Bottlebar needs, with a cure for what is missing", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			checks, err := client.Doctor(cmd.Context())
+			if err != nil {
+				return err
+			}
+			bad := false
+			for _, k := range checks {
+				bad = bad || k.State == snapshot.CheckFailed
+			}
+			if c.json {
+				err = c.printJSON(checks)
+			} else {
+				err = c.printChecks(checks)
+			}
+			if err == nil && bad {
+				return exitError{1}
+			}
+			return err
+		},
+	}
+}
+
+func (c *commands) printChecks(checks []snapshot.Check) error {
+	shape := map[snapshot.CheckState]string{snapshot.CheckOK: "✓", snapshot.CheckWarn: "◐", snapshot.CheckFailed: "✕", snapshot.CheckRunning: "◌"}
+	rows := make([][]string, 0, 2*len(checks))
+	for _, k := range checks {
+		rows = append(rows, []string{shape[k.State], k.Title, c.clean(k.Finding)})
+		cure := k.Cure
+		if k.Command != "" {
+			cure += " (" + k.Command + ")"
+		}
+		if cure != "" {
+			rows = append(rows, []string{"", "", "→ " + c.clean(cure)})
+		}
+	}
+	return c.table(rows)
+}
+
+func (c *commands) serve() *cobra.Command {
+	untilIdle := false
+	cmd := &cobra.Command{
+		Use: "serve", Short: "own the bottles without a screen, until interrupted", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := c.env.Owner()
+			if err != nil {
+				return err
+			}
+			return o.Serve(cmd.Context(), untilIdle)
+		},
+	}
+	cmd.Flags().BoolVar(&untilIdle, "until-idle", false, "end when nothing has run or been asked for five minutes")
+	_ = cmd.Flags().MarkHidden("until-idle")
+	return cmd
+}
+
+func (c *commands) version() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintln(c.out(), "bottlebar "+c.env.Version)
+			return nil
+		},
+	}
+}
