@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -205,10 +204,10 @@ func (l *Library) fetch(ctx context.Context, file, path string, src *os.File, si
 		o.tell(Progress{Phase: Copying, Done: size, Total: size})
 		return nil
 	}
-	if free, err := freeSpace(l.dir); err == nil && free < size+reserve {
+	if free, err := l.free(l.dir); err == nil && free < size+reserve {
 		return &SpaceError{Need: size, Free: free}
 	}
-	return copyFile(ctx, file, src, size, o)
+	return l.copy(ctx, file, src, size, o)
 }
 
 func sameDevice(f *os.File, dir string) bool {
@@ -292,6 +291,7 @@ func checkCopy(ctx context.Context, file string, o *AddOptions) (artifact.Summar
 
 // enter makes the verified file an artifact of the library.
 func (l *Library) enter(ctx context.Context, a Artifact, file, wish string) (Artifact, error) {
+	fresh := false
 	err := l.change(ctx, func(list []Artifact) ([]Artifact, []string, error) {
 		if i := slices.IndexFunc(list, func(b Artifact) bool { return b.ID == a.ID }); i >= 0 {
 			if err := l.heal(&list[i], &a, file); err != nil {
@@ -312,17 +312,14 @@ func (l *Library) enter(ctx context.Context, a Artifact, file, wish string) (Art
 		} else if taken(a.Name) {
 			return nil, nil, &NameError{Name: a.Name, Taken: true}
 		}
+		fresh = true
 		if err := l.place(file, a.ID); err != nil {
 			return nil, nil, err
 		}
 		return append(list, a), []string{a.ID}, nil
 	})
-	if err != nil && !errors.Is(err, ErrDuplicate) {
-		// Not half an artifact: this one was not here before.
-		if !answers(err) {
-			l.withdraw(a.ID)
-		}
-		return Artifact{}, err
+	if err != nil && fresh { // the disk may be full: not half an artifact
+		l.withdraw(a.ID)
 	}
 	return a, err
 }
@@ -351,16 +348,10 @@ func (l *Library) place(file, id string) error {
 	return atomicfile.SyncDir(l.dir)
 }
 
-// withdraw removes an artifact that has no place in the index.
+// withdraw takes out again what could not be recorded. When that fails too,
+// the next change or opening puts record and file in line.
 func (l *Library) withdraw(id string) {
 	_ = l.locked(context.Background(), func() error {
-		list, err := l.load()
-		if err != nil {
-			return fmt.Errorf("withdrawing: %w", err)
-		}
-		if !slices.ContainsFunc(list, func(a Artifact) bool { return a.ID == id && a.trusted() }) {
-			return errors.Join(l.erase(id), l.repair())
-		}
-		return nil
+		return errors.Join(l.erase(id), l.repair())
 	})
 }

@@ -39,6 +39,8 @@ type Library struct {
 	dir    string
 	now    func() time.Time
 	clones func() bool // files in dir can share blocks
+	free   func(dir string) (int64, error)
+	copy   func(ctx context.Context, file string, src *os.File, size int64, o *AddOptions) error
 
 	mu    sync.Mutex
 	list  []Artifact // as the index had it when it looked like stamp
@@ -67,7 +69,7 @@ func Open(dir string) (*Library, error) {
 	if err := os.MkdirAll(filepath.Join(dir, tmpName), atomicfile.DirPerm); err != nil {
 		return nil, failed("opening the library", err)
 	}
-	l := &Library{dir: dir, now: func() time.Time { return time.Now().UTC() }}
+	l := &Library{dir: dir, now: func() time.Time { return time.Now().UTC() }, free: freeSpace, copy: copyFile}
 	l.clones = sync.OnceValue(func() bool {
 		ok, err := clone.Supported(filepath.Join(dir, tmpName))
 		return ok && err == nil
