@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -74,7 +75,7 @@ func (g *agent) joinCell(pid int, path string, argv []string, attr *os.ProcAttr)
 		runtime.LockOSThread() // and never unlocked
 		k, err := g.kids.startBy(func() (*os.Process, error) {
 			if err := enter(pid); err != nil {
-				return nil, err
+				return nil, errCellGone
 			}
 			return os.StartProcess(path, argv, attr)
 		})
@@ -83,6 +84,9 @@ func (g *agent) joinCell(pid int, path string, argv []string, attr *os.ProcAttr)
 	r := <-started
 	return r.k, r.err
 }
+
+// errCellGone is a container that ended between being found and being joined.
+var errCellGone = errors.New("cannot open status file: No such file or directory")
 
 func enter(pid int) error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {

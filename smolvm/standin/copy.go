@@ -70,13 +70,16 @@ func (a *app) upload(p *args, src, name, path string) error {
 		return ioFailure(err)
 	}
 	meter := a.newMeter(fmt.Sprintf("Uploading %s -> %s: ", src, path), info.Size())
-	// Newer releases send what fits into one piece without a word.
-	meter.quiet = a.rel > r080 && info.Size() <= uploadChunk
+	// What fits into one piece is told once it is there: by 0.8.0 twice.
+	meter.quiet = info.Size() <= uploadChunk
 	if err := send(conn, f, meter); err != nil {
 		return err
 	}
 	if _, err := receive(conn, io.Discard, io.Discard); err != nil {
 		return err
+	}
+	if meter.quiet && a.rel == r080 {
+		meter.print()
 	}
 	meter.end()
 	return nil
@@ -165,7 +168,12 @@ func (m *meter) add(n int) {
 	if m.quiet || time.Since(m.last) < 250*time.Millisecond {
 		return
 	}
-	m.last, m.printed = time.Now(), true
+	m.last = time.Now()
+	m.print()
+}
+
+func (m *meter) print() {
+	m.printed = true
 	fmt.Fprint(m.w, "\r"+m.line())
 }
 

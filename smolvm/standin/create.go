@@ -151,6 +151,7 @@ func (a *app) parseSockets(p *args, r *record) error {
 		switch {
 		case !ok:
 			return failf("config operation failed: mount-socket: expected HOST_PATH:GUEST_PATH, got '%s'", s)
+		case a.rel < r193: // looks no further
 		case !filepath.IsAbs(guest):
 			return failf("config operation failed: publish-socket: guest path '%s' must be absolute", guest)
 		case slices.ContainsFunc(r.Sockets, func(o socket) bool { return o.Guest == guest }):
@@ -198,8 +199,12 @@ func (a *app) fromArtifact(p *args, r *record) error {
 	if a.rel >= r102 && len(m.Secrets) > 0 {
 		return failf("config operation failed: create from .smolmachine: secret '%s': source kind 'env' is not allowed in scope Untrusted; secret refs may only be resolved on the trusted local host (packs may not carry secret refs)", m.Secrets[0])
 	}
-	if arch := artifact.Arch(m.Platform); a.rel >= r177 && arch != runtime.GOARCH {
-		return failf("agent operation failed: platform mismatch: this artifact is built for architecture '%s' (platform '%s'), but this host is '%s'. A packed VM or image carries native binaries and cannot run on a different CPU architecture — re-pack on an '%s' host, or use an '%s' artifact.", arch, m.Platform, runtime.GOARCH, arch, runtime.GOARCH)
+	host := runtime.GOARCH
+	if v := a.getenv("STANDIN_ARCH"); v != "" {
+		host = v
+	}
+	if arch := artifact.Arch(m.Platform); a.rel >= r177 && arch != host {
+		return failf("agent operation failed: platform mismatch: this artifact is built for architecture '%s' (platform '%s'), but this host is '%s'. A packed VM or image carries native binaries and cannot run on a different CPU architecture — re-pack on an '%s' host, or use an '%s' artifact.", arch, m.Platform, host, arch, host)
 	}
 	r.Image, r.Workdir, r.GPU = m.Image, m.Workdir, m.GPU
 	r.Entrypoint, r.Cmd = append(r.Entrypoint, m.Entrypoint...), append(r.Cmd, m.Cmd...)

@@ -16,6 +16,7 @@
 //	                 newest of the four that is not newer
 //	STANDIN_FAULT    faults, separated by commas: VERB:ACTION, see fault.go
 //	STANDIN_IMAGES   folder of root file systems that "pack create --image" takes
+//	STANDIN_ARCH     architecture to claim for the host (replays of recordings)
 //	standin.conf     beside the command: lines version=, fault=, images= with
 //	                 the same meaning, for callers that pass no environment
 //

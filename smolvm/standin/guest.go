@@ -132,6 +132,9 @@ func mountAll(c bootConfig, dir string) error {
 			}
 		}
 	}
+	if err := layRun(c); err != nil {
+		return err
+	}
 	if err := mount(root, filepath.Join(root, "storage/workspace"), "workspace", "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
@@ -178,6 +181,27 @@ func layFolders(c bootConfig) error {
 		if err := root.MkdirAll(d, 0o755); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// layRun makes what newer releases keep in /run.
+func layRun(c bootConfig) error {
+	run := filepath.Join(c.Root, "run")
+	if c.Release >= r177 {
+		if err := os.Mkdir(filepath.Join(run, "smolvm"), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(run, "smolvm/init"), nil, 0o755); err != nil {
+			return err
+		}
+	}
+	if c.Release >= r193 {
+		lock := filepath.Join(run, "lock")
+		if err := os.Mkdir(lock, 0o755); err != nil {
+			return err
+		}
+		return os.Chmod(lock, 0o777|os.ModeSticky)
 	}
 	return nil
 }

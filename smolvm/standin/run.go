@@ -55,7 +55,7 @@ func (g *agent) exec(conn *net.UnixConn, w *frame.Writer, req request) {
 	}
 	c := &command{g: g, req: req, conn: conn, w: w, gone: make(chan struct{})}
 	if err := c.start(path); err != nil {
-		g.execRefused(w, req, osText(err))
+		g.execRefused(w, req, err.Error())
 		return
 	}
 	if req.Mode == modeDetached {
@@ -74,7 +74,7 @@ func (g *agent) exec(conn *net.UnixConn, w *frame.Writer, req request) {
 // on stderr, or with a time in front on the terminal.
 func (g *agent) execRefused(w *frame.Writer, req request, text string) {
 	code := 255
-	if g.c.Release == r080 {
+	if g.c.Release == r080 || text == errCellGone.Error() {
 		code = 1
 	}
 	if req.Mode == modeTTY {
@@ -98,6 +98,9 @@ func (c *command) start(path string) error {
 		return err
 	}
 	c.kid, c.own, err = c.g.startCommand(path, c.req.Argv, attr)
+	if err != nil && !errors.Is(err, errCellGone) {
+		err = errors.New(osText(err))
+	}
 	return err
 }
 
@@ -284,7 +287,9 @@ func (c *command) expire() {
 			what = "container"
 		}
 		text = fmt.Sprintf("\n%s timed out after %dms", what, c.req.Timeout)
-		if c.g.c.Release >= r177 {
+		// A container of its own ends with its command; before 1.7.7 one
+		// that was joined goes on with it.
+		if c.own || c.g.c.Release >= r177 {
 			killTree(c.kid.pid)
 		}
 	case modeTTY:
