@@ -1,0 +1,168 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"bottlebar.app/cache"
+	"bottlebar.app/control"
+	"bottlebar.app/internal/clone"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/smolvm"
+	"bottlebar.app/snapshot"
+)
+
+func telling(progress func(control.Progress)) func(cache.Progress) {
+	if progress == nil {
+		return nil
+	}
+	return func(p cache.Progress) {
+		progress(control.Progress{Stage: string(p.Phase), Line: p.Line, Done: p.Done, Total: p.Total})
+	}
+}
+
+// AddArtifact implements control.Core. Bytes that are in the library already
+// are no failure: their artifact is returned.
+func (a *App) AddArtifact(ctx context.Context, req control.AddRequest, progress func(control.Progress)) (snapshot.Artifact, error) {
+	if !filepath.IsAbs(req.Path) {
+		return snapshot.Artifact{}, fault.New("adding "+req.Path, "the path is not absolute", "give the whole path")
+	}
+	art, err := a.library.Add(ctx, req.Path, cache.AddOptions{Name: req.Name, Progress: telling(progress)})
+	if err != nil && !errors.Is(err, cache.ErrDuplicate) {
+		return snapshot.Artifact{}, err
+	}
+	a.bus.changed()
+	a.prepare(art)
+	return shownArtifact(art, false), nil
+}
+
+// prepare makes the artifact's prepared home in the background, so that its
+// first launch is as quick as the later ones.
+func (a *App) prepare(art cache.Artifact) {
+	a.work.Go(func() {
+		if err := a.rack.Prepare(a.ctx, art.ID); err != nil && a.ctx.Err() == nil {
+			a.log.Info("preparing a home", "artifact", art.Name, "error", err)
+		}
+		a.bus.changed()
+	})
+}
+
+// PackArtifact implements control.Core.
+func (a *App) PackArtifact(ctx context.Context, req control.PackRequest, progress func(control.Progress)) (snapshot.Artifact, error) {
+	in, err := a.install(ctx)
+	if err != nil {
+		return snapshot.Artifact{}, err
+	}
+	p := &packer{in: in, dir: filepath.Join(a.paths.Cache, "packing"), cpus: req.CPUs, mem: req.MemMiB, env: standinEnv(a.o.Getenv), config: a.smolvmConfig()}
+	art, err := a.library.Pack(ctx, p, cache.PackOptions{Image: req.Image, Name: req.Name}, telling(progress))
+	if err != nil && !errors.Is(err, cache.ErrDuplicate) {
+		return snapshot.Artifact{}, err
+	}
+	a.bus.changed()
+	a.prepare(art)
+	return shownArtifact(art, false), nil
+}
+
+// smolvmConfig is the person's own file with the credentials of registries.
+func (a *App) smolvmConfig() string {
+	if c := a.o.Getenv("SMOLVM_CONFIG"); c != "" {
+		return c
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	path := filepath.Join(home, ".config", "smolvm", "config.toml")
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+// packer runs smolvm's pack create in a home and with an agent root of its own:
+// its helper VM has a network, and must not share anything with a bottle.
+type packer struct {
+	in        *smolvm.Install
+	dir       string
+	cpus, mem int
+	env       []string
+	config    string
+}
+
+// Pack implements cache.Packer.
+func (p *packer) Pack(ctx context.Context, image, outBase string, progress func(line string)) (string, error) {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return "", err
+	}
+	home, err := os.MkdirTemp(p.dir, "")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(home) //nolint:errcheck // swept with the cache
+	root := filepath.Join(home, "root")
+	if p.in.AgentRoot != "" {
+		if _, err := clone.Tree(ctx, root, p.in.AgentRoot); err != nil {
+			return "", fmt.Errorf("copying smolvm's agent root: %w", err)
+		}
+	}
+	o := smolvm.PackOptions{Image: image, Output: outBase, CPUs: p.cpus, MemMiB: p.mem, ConfigFile: p.config}
+	client := p.in.Client(smolvm.Home{Dir: filepath.Join(home, "home"), AgentRoot: root, Env: p.env})
+	if err := client.Pack(ctx, o, progress); err != nil {
+		return "", err
+	}
+	return o.Artifact(), nil
+}
+
+// RemoveArtifact implements control.Core. Bottles that were launched from it go
+// on: they have their own copy.
+func (a *App) RemoveArtifact(ctx context.Context, name string) error {
+	if _, err := a.library.Remove(name); err != nil {
+		return err
+	}
+	a.bus.changed()
+	_, err := a.Prune(ctx)
+	return err
+}
+
+// RenameArtifact implements control.Core.
+func (a *App) RenameArtifact(_ context.Context, name, to string) (snapshot.Artifact, error) {
+	art, err := a.library.Rename(name, to)
+	a.bus.changed()
+	return shownArtifact(art, false), err
+}
+
+// VerifyArtifact implements control.Core.
+func (a *App) VerifyArtifact(ctx context.Context, name string, progress func(control.Progress)) (snapshot.Artifact, error) {
+	art, err := a.library.Verify(ctx, name, telling(progress))
+	a.bus.changed()
+	return shownArtifact(art, false), err
+}
+
+// SetArtifact implements control.Core.
+func (a *App) SetArtifact(_ context.Context, name string, settings snapshot.ArtifactSettings) (snapshot.Artifact, error) {
+	art, err := a.library.SetSettings(name, cache.Settings(settings))
+	if err != nil {
+		return snapshot.Artifact{}, err
+	}
+	a.bus.changed()
+	a.prepare(art)
+	return shownArtifact(art, false), nil
+}
+
+// Prune implements control.Core.
+func (a *App) Prune(ctx context.Context) (int64, error) {
+	list, err := a.library.List()
+	if err != nil {
+		return 0, err
+	}
+	keep := make(map[string]bool, len(list))
+	for _, art := range list {
+		keep[art.ID] = true
+	}
+	freed, err := a.rack.Prune(ctx, func(id string) bool { return keep[id] })
+	a.bus.changed()
+	return freed, err
+}

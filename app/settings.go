@@ -1,0 +1,131 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"bottlebar.app/internal/atomicfile"
+	"bottlebar.app/internal/fault"
+)
+
+// Settings is the settings file. Keys that this version does not know stay in
+// the file untouched.
+type Settings struct {
+	Smolvm     string `toml:"smolvm"`      // path of the smolvm command; empty: look for it
+	DockerHost string `toml:"docker_host"` // unix:// address of the engine; empty: look for it
+	Driver     string `toml:"driver"`      // "docker", "process", or empty: docker where an engine is installed
+	Subnet     string `toml:"subnet"`      // the sidecars' networks are cut from it
+	Hop        string `toml:"hop"`         // "ssh-agent" (default) or "mount-socket"
+	Permission string `toml:"permission"`  // Claude's permission mode for a launch that names none
+	Hosts      []Host `toml:"host"`        // what every bottle may reach besides the API
+}
+
+// Host is one allowed host, `[[host]]` in the file.
+type Host struct {
+	Name    string `toml:"name"`    // exact, or "*." and a domain
+	Port    int    `toml:"port"`    // 443 when absent
+	Private bool   `toml:"private"` // may have a private address: an exact host or address with a port
+}
+
+const settingsTemplate = `# Bottlebar's settings. Changes apply to the next launch.
+
+# smolvm = "/opt/homebrew/bin/smolvm"      # the command; found by itself when absent
+# docker_host = "unix:///var/run/docker.sock"
+# driver = "docker"                         # or "process": the sidecar runs as a child of the app
+# subnet = "10.231.0.0/16"                  # the sidecars' networks are cut from it
+# hop = "ssh-agent"                         # or "mount-socket" (smolvm 1.8.0 and later)
+# permission = "auto"                       # Claude's permission mode: default, acceptEdits, plan, auto, bypassPermissions
+
+# What every bottle may reach besides Anthropic's API, which goes through the
+# sidecar's own route. Exact names, or "*." and a domain.
+# [[host]]
+# name = "github.com"
+#
+# A company's server behind a private address, never loopback:
+# [[host]]
+# name = "git.corp.example"
+# port = 443
+# private = true
+`
+
+// readSettings reads the file, and writes a commented one where there is none.
+func readSettings(path string) (Settings, error) {
+	var s Settings
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, atomicfile.Write(path, []byte(settingsTemplate), 0o600)
+	}
+	if err != nil {
+		return s, err
+	}
+	if err := toml.Unmarshal(b, &s); err != nil {
+		var at *toml.DecodeError
+		why := err.Error()
+		if errors.As(err, &at) {
+			row, col := at.Position()
+			why = fmt.Sprintf("line %d, column %d: %s", row, col, at.Error())
+		}
+		return s, fault.New("reading "+path, why, "correct that line, or remove the file to start afresh")
+	}
+	return s, s.check(path)
+}
+
+func (s Settings) check(path string) error {
+	bad := func(key, why string) error {
+		return fault.New("reading "+path, key+" "+why, "correct it in the file")
+	}
+	switch s.Driver {
+	case "", "docker", "process":
+	default:
+		return bad("driver", strconv.Quote(s.Driver)+" is neither docker nor process")
+	}
+	switch s.Hop {
+	case "", "ssh-agent", "mount-socket":
+	default:
+		return bad("hop", strconv.Quote(s.Hop)+" is neither ssh-agent nor mount-socket")
+	}
+	for _, h := range s.Hosts {
+		if h.Name == "" {
+			return bad("host", "without a name")
+		}
+		if h.Port < 0 || h.Port > 65535 {
+			return bad("host "+h.Name, fmt.Sprintf("has port %d", h.Port))
+		}
+		if h.Private && (strings.HasPrefix(h.Name, "*") || h.Port == 0) {
+			return bad("host "+h.Name, "is private and needs an exact name and a port")
+		}
+	}
+	return nil
+}
+
+// setSetting sets one top-level string in the file and leaves every other line
+// as it is, comments and unknown keys included.
+func setSetting(path, key, value string) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		b, err = []byte(settingsTemplate), nil
+	}
+	if err != nil {
+		return err
+	}
+	line := key + " = " + strconv.Quote(value)
+	text, top := string(b), len(b)
+	if t := regexp.MustCompile(`(?m)^\s*\[`).FindStringIndex(text); t != nil {
+		top = t[0] // top-level keys end at the first table
+	}
+	head, rest := text[:top], text[top:]
+	old := regexp.MustCompile(`(?m)^#?[ \t]*` + regexp.QuoteMeta(key) + `[ \t]*=.*$`)
+	if at := old.FindStringIndex(head); at != nil {
+		head = head[:at[0]] + line + head[at[1]:]
+	} else {
+		head = strings.TrimRight(head, "\n") + "\n" + line + "\n\n"
+	}
+	return atomicfile.Write(path, []byte(head+rest), 0o600)
+}

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"bottlebar.app/bottle"
+	"bottlebar.app/cache"
+	"bottlebar.app/snapshot"
+)
+
+// shown is what a snapshot holds besides bottles and library.
+type shown struct {
+	checks    []snapshot.Check
+	simulated bool
+	recovered bottle.Report
+}
+
+// snapshot makes the value that is shown. It reads the library's index, which
+// is one small file.
+func (a *App) snapshot() snapshot.Snapshot {
+	a.mu.Lock()
+	st, driver := a.state, a.choice.Kind
+	a.mu.Unlock()
+	s := snapshot.Snapshot{Bottles: a.rack.Bottles(), Setup: st.checks, Simulated: st.simulated, Driver: driver, Notice: recovered(st.recovered)}
+	list, err := a.library.List()
+	if err != nil {
+		s.Notice = &snapshot.Problem{What: "reading the library", Why: err.Error()}
+	}
+	prepared := a.rack.Prepared()
+	for _, art := range list {
+		s.Library = append(s.Library, shownArtifact(art, prepared[art.ID]))
+	}
+	return s
+}
+
+// Snapshot implements control.Core.
+func (a *App) Snapshot() snapshot.Snapshot { return a.bus.now() }
+
+func shownArtifact(a cache.Artifact, prepared bool) snapshot.Artifact {
+	out := snapshot.Artifact{
+		ID: a.ID, Name: a.Name, Image: a.Image, Digest: a.Digest, Platform: a.Platform, Size: a.Size, Added: a.Added,
+		Settings: snapshot.ArtifactSettings(a.Settings), Prepared: prepared,
+	}
+	if !a.LastUsed.IsZero() {
+		t := a.LastUsed
+		out.LastUsed = &t
+	}
+	if a.Problem != "" {
+		out.Problem = &snapshot.Problem{What: a.Name, Why: a.Problem, Cure: "add it again, or remove it"}
+	}
+	return out
+}
+
+// recovered tells what was found and cleared at the start; nothing after a
+// clean end.
+func recovered(r bottle.Report) *snapshot.Problem {
+	var parts []string
+	if n := len(r.Cleared); n > 0 {
+		parts = append(parts, "cleared what was half-made: "+strings.Join(r.Cleared, ", "))
+	}
+	if n := len(r.Errors); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d things could not be settled", n))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	p := &snapshot.Problem{What: "after the last end", Why: strings.Join(parts, "; ")}
+	for _, e := range r.Errors {
+		p.Detail += e.Error() + "\n"
+	}
+	return p
+}

@@ -1,0 +1,92 @@
+package bottle
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/smolvm"
+)
+
+// Log opens one of the bottle's logs: "console" is what the VM said while it
+// booted and since, "startup" why its last boot failed. What is in them was
+// written inside.
+func (b *Bottle) Log(ctx context.Context, which string) (io.ReadCloser, error) {
+	name := ""
+	switch which {
+	case "", "console":
+		name = "agent-console.log"
+	case "startup":
+		name = "agent-startup-error.log"
+	default:
+		return nil, fault.New("reading a log of "+b.name, "there is no log "+which, "the logs are console and startup")
+	}
+	client, err := b.smolvm(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := client.DataDir(ctx, machineName)
+	if err != nil {
+		return nil, err
+	}
+	// The folder is smolvm's, but the guest writes the console: never follow a
+	// link that might be there, nor open what is not a file.
+	root, err := os.OpenRoot(dir)
+	if os.IsNotExist(err) {
+		return io.NopCloser(bytes.NewReader(nil)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() //nolint:errcheck // the file outlives it
+	fi, err := root.Lstat(name)
+	if os.IsNotExist(err) {
+		return io.NopCloser(bytes.NewReader(nil)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", filepath.Join(dir, name))
+	}
+	return root.Open(name)
+}
+
+func (b *Bottle) smolvm(ctx context.Context) (*smolvm.Client, error) {
+	in, err := b.rack.cfg.Install(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.rack.client(in, b.id)
+}
+
+// Environment lists the variables with which smolvm itself looks at the
+// bottle's machine, under the name "bottle".
+func (b *Bottle) Environment(context.Context) ([]string, error) {
+	reach, err := b.rack.cfg.Paths.reach(b.id)
+	if err != nil {
+		return nil, err
+	}
+	return smolvm.Home{Dir: filepath.Join(reach, homeName), AgentRoot: filepath.Join(reach, rootName)}.Environ(), nil
+}
+
+// Reconfigure gives every running bottle the policy and the credential as they
+// are now.
+func (r *Rack) Reconfigure(ctx context.Context) {
+	r.mu.Lock()
+	all := append([]*Bottle(nil), r.bottles...)
+	r.mu.Unlock()
+	for _, b := range all {
+		l, err := b.running()
+		if err != nil || b.View().Isolation != "proved" || l.sidecar() == nil {
+			continue
+		}
+		if err := b.letOut(ctx, l); err != nil {
+			r.cfg.Log.Error("giving a bottle its policy", "bottle", b.name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,328 @@
+package bottle
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/snapshot"
+)
+
+// Stop ends the bottle in whatever state it is, and removes all of it. A
+// launch that runs is cancelled first. What could not be removed stays in the
+// journal and is tried again at the next stop or start.
+func (b *Bottle) Stop(ctx context.Context) error {
+	b.interrupt()
+	if err := b.take(ctx); err != nil {
+		return err
+	}
+	defer b.give()
+	b.mu.Lock()
+	nothing := len(b.entry.Undo) == 0
+	b.mu.Unlock()
+	if nothing {
+		b.rack.drop(b)
+		return nil
+	}
+	if err := b.save(func(e *entry) { e.Phase = stopping }); err != nil {
+		return err
+	}
+	b.set(func() { b.state = snapshot.Stopping })
+	if err := b.dismantle(ctx); err != nil {
+		err = fault.Wrap(err, "stopping "+b.name, "stop it again")
+		b.set(func() { b.state, b.problem = snapshot.Failed, problemOf(err) })
+		return err
+	}
+	b.rack.drop(b)
+	return nil
+}
+
+// Prove runs the escape test again. A bottle that fails it is shut at once: its
+// sidecar lets nothing out any more.
+func (b *Bottle) Prove(ctx context.Context) (snapshot.Proof, error) {
+	if _, err := b.running(); err != nil {
+		return snapshot.Proof{}, err
+	}
+	if err := b.take(ctx); err != nil {
+		return snapshot.Proof{}, err
+	}
+	defer b.give()
+	l, in, err := b.whatRuns(ctx)
+	if err != nil {
+		return snapshot.Proof{}, err
+	}
+	report := b.prove(ctx, l, in)
+	if err := ctx.Err(); err != nil {
+		return snapshot.Proof{}, err
+	}
+	if err := b.keepProof(report); err != nil {
+		if car := l.sidecar(); car != nil {
+			_ = car.Shut(context.WithoutCancel(ctx))
+		}
+		b.set(func() { b.problem = problemOf(err) })
+	}
+	return report, nil
+}
+
+// Resume starts a bottle that stopped by itself: the same disk, a new agent
+// root, a new sidecar, a new secret and the whole proof. When it fails, the
+// bottle is stopped again as it was.
+func (b *Bottle) Resume(ctx context.Context) error {
+	if err := b.take(ctx); err != nil {
+		return err
+	}
+	defer b.give()
+	b.mu.Lock()
+	state := b.state
+	b.mu.Unlock()
+	if state != snapshot.Stopped {
+		return fault.New("resuming "+b.name, "it is "+string(state), "only a stopped bottle can be resumed")
+	}
+	ctx, done := b.cancellable(ctx)
+	defer done()
+	b.set(func() {
+		b.state, b.problem, b.exit, b.isolation = snapshot.Preparing, nil, nil, snapshot.Unproved
+		b.steps = launchSteps()
+	})
+	err := b.guarded(ctx, b.restart)
+	if err == nil {
+		return nil
+	}
+	err = fault.Wrap(err, "resuming "+b.name, "")
+	if herr := b.halt(ctx, problemOf(err)); herr != nil {
+		b.rack.cfg.Log.Error("halting a bottle", "bottle", b.name, "error", herr)
+	}
+	return err
+}
+
+func (b *Bottle) restart(ctx context.Context) error {
+	in, err := b.rack.cfg.Install(ctx)
+	if err != nil {
+		return err
+	}
+	if err := checkInstall(in); err != nil {
+		return err
+	}
+	if err := b.step(ctx, stepCheck, func(context.Context) error { return checkDisk(b.rack.cfg.Paths.Homes) }); err != nil {
+		return err
+	}
+	hash, err := "", error(nil)
+	if err = b.step(ctx, stepHome, func(ctx context.Context) error {
+		hash, err = b.rack.makeRoot(ctx, in, b.id)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := b.save(func(e *entry) {
+		e.RootHash, e.Release, e.Smolvm, e.Simulated = hash, in.Version.String(), in.Path, in.Simulated
+	}); err != nil {
+		return err
+	}
+	if err := b.step(ctx, stepSidecar, func(ctx context.Context) error {
+		car, err := b.claim(ctx)
+		if err != nil {
+			return err
+		}
+		b.mu.Lock()
+		b.live = &live{car: car, cancel: func() {}}
+		b.mu.Unlock()
+		return nil
+	}); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	car := b.live.sidecar()
+	b.mu.Unlock()
+	if err := b.start(ctx, in, car); err != nil {
+		return err
+	}
+	return b.enter(ctx, "")
+}
+
+// stoppedByItself keeps a bottle whose machine has ended: its disk is whole.
+func (b *Bottle) stoppedByItself() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.rack.ctx), 2*time.Minute)
+	defer cancel()
+	if err := b.take(ctx); err != nil {
+		return
+	}
+	defer b.give()
+	b.mu.Lock()
+	ready := b.state == snapshot.Ready || b.state == snapshot.Lost
+	b.mu.Unlock()
+	if !ready || b.rack.ctx.Err() != nil {
+		return
+	}
+	if err := b.halt(ctx, nil); err != nil {
+		b.rack.cfg.Log.Error("halting a bottle", "bottle", b.name, "error", err)
+	}
+}
+
+// halt stops the machine and removes the sidecar, and keeps the home: the
+// bottle is stopped and can be resumed.
+func (b *Bottle) halt(ctx context.Context, why *snapshot.Problem) error {
+	ctx = context.WithoutCancel(ctx)
+	b.set(func() { b.state = snapshot.Stopping })
+	b.mu.Lock()
+	var keep, remove []undoStep
+	for _, u := range b.entry.Undo {
+		if u.Kind == undoSidecar {
+			remove = append(remove, u)
+		} else {
+			keep = append(keep, u)
+		}
+	}
+	l := b.live
+	b.mu.Unlock()
+	if l != nil && l.client != nil {
+		_ = l.client.Stop(ctx, machineName) // asked below, by its record
+	} else if in, err := b.rack.cfg.Install(ctx); err == nil {
+		if client, err := b.rack.client(in, b.id); err == nil {
+			_ = client.Stop(ctx, machineName)
+		}
+	}
+	b.mu.Lock()
+	b.entry.Undo = remove
+	b.mu.Unlock()
+	err := b.dismantleInto(ctx, keep)
+	b.set(func() {
+		b.state, b.problem, b.helper, b.activity = snapshot.Stopped, why, false, snapshot.NoSession
+		if b.isolation == snapshot.Proved {
+			b.isolation = snapshot.Unproved
+		}
+	})
+	return err
+}
+
+// renewSidecar replaces a sidecar that died. Nothing leaves the bottle until
+// the new one is proved.
+func (b *Bottle) renewSidecar(why error) {
+	ctx, cancel := context.WithTimeout(b.rack.ctx, 2*time.Minute)
+	defer cancel()
+	if err := b.take(ctx); err != nil {
+		return
+	}
+	defer b.give()
+	b.mu.Lock()
+	l, ready := b.live, b.state == snapshot.Ready
+	b.mu.Unlock()
+	if l == nil || !ready {
+		return
+	}
+	b.set(func() {
+		b.isolation = snapshot.Unproved
+		b.problem = &snapshot.Problem{What: "the sidecar of " + b.name, Why: fmt.Sprint("it ended: ", why), Cure: "another is being started"}
+	})
+	err := b.replaceSidecar(ctx, l)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	err = fault.Wrap(err, "starting another sidecar for "+b.name, "start the Docker engine and run bottlebar prove "+b.name)
+	b.set(func() { b.problem = problemOf(err) })
+}
+
+func (b *Bottle) replaceSidecar(ctx context.Context, l *live) error {
+	// The old one's undo stays until the new one's is written: its container
+	// may be there still, ended.
+	b.mu.Lock()
+	var old []undoStep
+	for _, u := range b.entry.Undo {
+		if u.Kind == undoSidecar {
+			old = append(old, u)
+		}
+	}
+	b.mu.Unlock()
+	car, err := b.claim(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range old {
+		if err := b.undo(ctx, u, nil); err == nil {
+			_ = b.save(func(e *entry) { e.Undo = without(e.Undo, u) })
+		}
+	}
+	l.setSidecar(car)
+	l.work.Go(func() { b.relay(l.ctx, l) })
+	in, err := b.rack.cfg.Install(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.checkProof(ctx, l, in); err != nil {
+		return err
+	}
+	if err := b.letOut(ctx, l); err != nil {
+		return err
+	}
+	b.set(func() { b.problem = nil })
+	return nil
+}
+
+func without(steps []undoStep, gone undoStep) []undoStep {
+	var out []undoStep
+	for _, u := range steps {
+		if u.Kind != gone.Kind || string(u.Data) != string(gone.Data) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// What a bottle may grow on this computer besides its own disks, which have a
+// size: the copy of the agent root, and the console that the guest can write.
+const (
+	consoleBudget = 64 << 20
+	rootBudget    = 512 << 20
+)
+
+// checkBudget stops a bottle that fills the disk past its own disks' limits.
+func (b *Bottle) checkBudget() {
+	folder := b.rack.cfg.Paths.folder(b.id)
+	root := size(filepath.Join(folder, rootName))
+	console := consoles(filepath.Join(folder, homeName))
+	if root <= rootBudget && console <= consoleBudget {
+		return
+	}
+	why := &snapshot.Problem{
+		What: "bottle " + b.name + " was stopped", Why: fmt.Sprintf("it wrote %d MB of console and %d MB beside its disks", console/1e6, root/1e6),
+		Cure: "look at its log, then discard it",
+	}
+	b.rack.work.Go(func() {
+		if b.take(b.rack.ctx) != nil {
+			return
+		}
+		defer b.give()
+		_ = b.halt(b.rack.ctx, why)
+	})
+}
+
+// size sums the bytes that a folder's files take.
+func size(dir string) int64 {
+	var sum int64
+	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // what cannot be read is not counted
+		}
+		if fi, err := d.Info(); err == nil {
+			sum += fi.Size()
+		}
+		return nil
+	})
+	return sum
+}
+
+// consoles sums the console logs in a home, wherever this release keeps them.
+func consoles(home string) int64 {
+	var sum int64
+	for _, pattern := range []string{".cache/smolvm/vms/*/agent-console.log", "Library/Caches/smolvm/vms/*/agent-console.log"} {
+		found, _ := filepath.Glob(filepath.Join(home, pattern))
+		for _, f := range found {
+			if fi, err := os.Lstat(f); err == nil {
+				sum += fi.Size()
+			}
+		}
+	}
+	return sum
+}

@@ -1,0 +1,151 @@
+package bottle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"bottlebar.app/sidecar"
+	"bottlebar.app/smolvm"
+)
+
+// undoTimeout is for one step. Stopping a machine may take smolvm 30 s.
+const undoTimeout = 45 * time.Second
+
+// dismantle takes apart what the journal says was built, in reverse. It goes on
+// after a failure, keeps the steps that failed in the journal, and forgets the
+// bottle when none is left. Ending ctx does not stop it: what was begun is
+// finished.
+func (b *Bottle) dismantle(ctx context.Context) error { return b.dismantleInto(ctx, nil) }
+
+// dismantleInto is dismantle for a bottle of which keep stays: with something
+// to keep the journal's entry stays too, as that of a stopped bottle.
+func (b *Bottle) dismantleInto(ctx context.Context, keep []undoStep) error {
+	ctx = context.WithoutCancel(ctx)
+	b.mu.Lock()
+	steps := slices.Clone(b.entry.Undo)
+	var car *sidecar.Sidecar
+	if b.live != nil {
+		car = b.live.sidecar()
+	}
+	b.mu.Unlock()
+	b.closeLive()
+	var left []undoStep
+	var errs []error
+	for _, u := range slices.Backward(steps) {
+		if err := b.undo(ctx, u, car); err != nil {
+			left = append(left, u)
+			errs = append(errs, fmt.Errorf("removing the %s of bottle %q: %w", u.Kind, b.name, err))
+		}
+	}
+	slices.Reverse(left)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entry.Undo = append(slices.Clone(keep), left...)
+	if len(b.entry.Undo) == 0 {
+		return b.rack.journal.remove(b.id)
+	}
+	if len(keep) > 0 {
+		b.entry.Phase = stopped
+	}
+	errs = append(errs, b.rack.journal.write(b.entry))
+	return errors.Join(errs...)
+}
+
+func (b *Bottle) undo(ctx context.Context, u undoStep, car *sidecar.Sidecar) error {
+	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
+	defer cancel()
+	switch u.Kind {
+	case undoFolder:
+		b.rack.cfg.Paths.unreach(b.id)
+		return removeAll(b.rack.cfg.Paths.folder(b.id))
+	case undoMachine:
+		return b.rack.removeMachine(ctx, b.id)
+	case undoSidecar:
+		var h sidecar.Handle
+		if err := json.Unmarshal(u.Data, &h); err != nil {
+			return err
+		}
+		if car != nil && car.ID() == h.ID {
+			return car.Close(ctx)
+		}
+		return b.rack.removeSidecar(ctx, h)
+	}
+	return fmt.Errorf("unknown step %q", u.Kind)
+}
+
+// removeMachine stops and deletes the machine in a bottle's home.
+func (r *Rack) removeMachine(ctx context.Context, id string) error {
+	if _, err := os.Stat(filepath.Join(r.cfg.Paths.folder(id), homeName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	in, err := r.cfg.Install(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := r.client(in, id)
+	if err != nil {
+		return err
+	}
+	if err := client.Stop(ctx, machineName); err != nil && !errors.Is(err, smolvm.ErrUnknownMachine) {
+		return err
+	}
+	if err := client.Delete(ctx, machineName); err != nil && !errors.Is(err, smolvm.ErrUnknownMachine) {
+		return err
+	}
+	return nil
+}
+
+// removeSidecar ends a sidecar by its handle, whoever started it.
+func (r *Rack) removeSidecar(ctx context.Context, h sidecar.Handle) error {
+	fleet, err := r.cfg.Fleet(ctx)
+	if err != nil {
+		return err
+	}
+	car, err := fleet.Adopt(ctx, h)
+	if errors.Is(err, sidecar.ErrNotAdoptable) {
+		return nil // it is gone, or went with the process that made it
+	}
+	if err != nil {
+		return err
+	}
+	return car.Close(ctx)
+}
+
+// client is smolvm in the home of a bottle.
+func (r *Rack) client(in *smolvm.Install, id string) (*smolvm.Client, error) {
+	reach, err := r.cfg.Paths.reach(id)
+	if err != nil {
+		return nil, err
+	}
+	return in.Client(smolvm.Home{
+		Dir: filepath.Join(reach, homeName), AgentRoot: filepath.Join(reach, rootName), Env: r.cfg.Env,
+	}), nil
+}
+
+// removeAll removes a folder in which somebody else's files lie: folders that
+// may not be written are opened first. Links are not followed.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil {
+		return nil
+	}
+	root, rerr := os.OpenRoot(filepath.Dir(dir))
+	if rerr != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // read only
+	_ = fs.WalkDir(root.FS(), filepath.Base(dir), func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = root.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
