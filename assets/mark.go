@@ -46,6 +46,7 @@ const (
 	ShapeMoving  ShapeName = "moving"  // dotted ring
 	ShapeStopped ShapeName = "stopped" // square
 	ShapeUnknown ShapeName = "unknown" // question mark
+	ShapeWaiting ShapeName = "waiting" // dot
 	ShapeShield  ShapeName = "shield"  // a proof that holds
 	ShapeCopy    ShapeName = "copy"
 )
@@ -58,8 +59,8 @@ func Template(g Glyph) fyne.Resource {
 }
 
 // Panel returns a glyph for a desktop that shows icons as they are (Linux
-// panels). The ink is light or dark as the desktop says, and a thin edge of
-// the other colour keeps it readable on a panel that disagrees.
+// panels): light ink for a dark panel, dark ink for a light one, with a thin
+// edge of the other colour, since no desktop tells what its panel looks like.
 func Panel(g Glyph, dark bool) fyne.Resource {
 	ink, edge, name := "#1B1C1E", "#FFFFFF", "light"
 	if dark {
@@ -67,7 +68,7 @@ func Panel(g Glyph, dark bool) fyne.Resource {
 	}
 	d := pathOf(drawing("mark/" + string(g)).Content())
 	svg := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="18" height="18" viewBox="-1 -1 18 18">`+
-		`<path fill="none" stroke="%s" stroke-opacity="0.55" stroke-width="1.2" stroke-linejoin="round" d="%s"/>`+
+		`<path fill="none" stroke="%s" stroke-opacity="0.9" stroke-width="2.2" stroke-linejoin="round" d="%s"/>`+
 		`<path fill="%s" d="%s"/></svg>`, edge, d, ink, d)
 	return fyne.NewStaticResource(fmt.Sprintf("bottle-%s-%s.svg", g, name), []byte(svg))
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,10 +33,11 @@ func newStatusLine(v *view) *statusLine {
 	}
 	l.right = []*look.Part{look.NewPart("", nil), look.NewPart("", v.cancelCopy)}
 	l.transient("", false)
-	parts := container.New(lineLayout{len(l.left)})
-	for _, p := range append(append([]*look.Part{}, l.left...), l.right...) {
-		parts.Add(p)
+	var all []fyne.CanvasObject
+	for _, p := range slices.Concat(l.left, l.right) {
+		all = append(all, p)
 	}
+	parts := container.New(lineLayout{len(l.left)}, all...)
 	l.root = container.NewStack(look.NewFill(look.ColorRaised), container.NewBorder(look.NewLine(), nil, nil, nil), parts)
 	return l
 }

@@ -102,33 +102,20 @@ func problem(p *snapshot.Problem, none string) []string {
 	return nil
 }
 
-func launching(b snapshot.Bottle) bool {
-	switch b.State {
-	case snapshot.Preparing, snapshot.Creating, snapshot.Starting, snapshot.Proving:
-		return true
-	}
-	return false
-}
-
 // steps shows a launch as it goes, in the middle of the window.
 func steps(b snapshot.Bottle) fyne.CanvasObject {
 	rows := container.New(layout.NewCustomPaddedVBoxLayout(look.Gap), look.NewTitle("Starting "+look.Clean(b.Name, 40)), look.NewSpace(0, look.Step))
 	for _, s := range b.Steps {
-		shape, c, text := assets.ShapeIdle, look.ColorQuiet, look.ColorQuiet
-		switch s.State {
-		case snapshot.StepRunning:
-			shape, c, text = assets.ShapeMoving, look.ColorAccent, look.ColorText
-		case snapshot.StepDone:
-			shape, c, text = assets.ShapeDone, look.ColorGood, look.ColorText
-		case snapshot.StepFailed:
-			shape, c, text = assets.ShapeFailed, look.ColorFailed, look.ColorText
+		st, text := look.OfStep(s.State), fyne.ThemeColorName(look.ColorText)
+		if s.State == snapshot.StepWaiting || s.State == snapshot.StepUndone {
+			text = look.ColorQuiet
 		}
 		took := ""
 		if s.State == snapshot.StepDone && s.Took > 0 {
 			took = look.Took(s.Took)
 		}
 		rows.Add(container.NewBorder(nil, nil,
-			container.New(layout.NewCustomPaddedLayout(0, 0, 0, look.Gap), container.NewCenter(look.NewShape(shape, c))),
+			container.New(layout.NewCustomPaddedLayout(0, 0, 0, look.Gap), container.NewCenter(look.NewShape(st.Shape, st.Color))),
 			container.New(layout.NewCustomPaddedLayout(0, 0, 2*look.Group, 0), look.NewSecond(took)),
 			look.NewText(look.Clean(s.Title, 60)).Colored(text)))
 	}

@@ -193,6 +193,7 @@ func (v *view) show() {
 	v.line.show(status(v.bottle, v.owner.o.Now()))
 	v.cover.RemoveAll()
 	if c := v.covering(); c != nil {
+		v.cover.Add(canvas.NewRectangle(termTheme().Background))
 		v.cover.Add(c)
 	}
 	v.bars.RemoveAll()
@@ -211,7 +212,7 @@ func (v *view) show() {
 func (v *view) covering() fyne.CanvasObject {
 	switch v.phase {
 	case waiting:
-		if launching(v.bottle) {
+		if look.Launching(v.bottle) {
 			return steps(v.bottle)
 		}
 	case connecting:

@@ -16,7 +16,7 @@ const (
 	maxArtifacts = 10 // artifacts offered; then the library
 	maxName      = 32 // letters of a name
 	maxTitle     = 48 // letters of a title that came from a VM
-	maxSentence  = 64 // letters of a finding or a reason
+	maxSentence  = 56 // letters of a finding or a reason
 )
 
 // Entries returns the menu for s as seen at now. It does not change s.
@@ -61,17 +61,22 @@ func alerts(s snapshot.Snapshot) []Entry {
 	var out []Entry
 	for _, c := range s.Setup {
 		if c.State == snapshot.CheckFailed {
-			out = append(out, act("✕ "+look.Clean(c.Title+": "+c.Finding, maxSentence)+" — Setup…", Setup, ""))
+			out = append(out, act("✕ "+opening(c.Title+": "+c.Finding), Setup, ""))
 			break
 		}
 	}
 	if s.Notice != nil {
-		out = append(out, act("✕ "+look.Clean(sentence(*s.Notice), maxSentence)+" — Details…", ShowProblem, ""))
+		out = append(out, act("✕ "+opening(sentence(*s.Notice)), ShowProblem, ""))
 	}
 	if s.Simulated {
 		out = append(out, note(look.Simulated))
 	}
 	return out
+}
+
+// opening is a line that opens more: it ends with an ellipsis, cut or not.
+func opening(s string) string {
+	return strings.TrimRight(look.Clean(s, maxSentence), ".… ") + "…"
 }
 
 // sentence is the one line of a problem.
@@ -124,7 +129,7 @@ func bottle(b snapshot.Bottle, allSimulated bool, now time.Time) Entry {
 	st := look.Of(b)
 	label := st.Rune + " " + look.Clean(b.Name, maxName) + " — " + st.Word
 	switch {
-	case launching(b):
+	case look.Launching(b):
 		if step, ok := running(b.Steps); ok {
 			label += ": " + lowerFirst(look.Clean(step.Title, maxTitle))
 		}
@@ -137,14 +142,6 @@ func bottle(b snapshot.Bottle, allSimulated bool, now time.Time) Entry {
 		label += " (" + look.Simulated + ")"
 	}
 	return Entry{Label: label, Children: submenu(b, now)}
-}
-
-func launching(b snapshot.Bottle) bool {
-	switch b.State {
-	case snapshot.Preparing, snapshot.Creating, snapshot.Starting, snapshot.Proving:
-		return true
-	}
-	return false
 }
 
 // running is the step of a launch that is under way; of two side by side the later.
@@ -253,27 +250,13 @@ func problem(b snapshot.Bottle) []Entry {
 func steps(all []snapshot.Step) []Entry {
 	out := make([]Entry, 0, len(all)+1)
 	for _, s := range all {
-		line := stepRune(s.State) + " " + look.Clean(s.Title, maxTitle)
+		line := look.OfStep(s.State).Rune + " " + look.Clean(s.Title, maxTitle)
 		if s.State == snapshot.StepDone && s.Took > 0 {
 			line += ", " + look.Took(s.Took)
 		}
 		out = append(out, note(line))
 	}
 	return out
-}
-
-func stepRune(s snapshot.StepState) string {
-	switch s {
-	case snapshot.StepRunning:
-		return "◌"
-	case snapshot.StepDone:
-		return "✓"
-	case snapshot.StepFailed:
-		return "✕"
-	case snapshot.StepUndone:
-		return "↺"
-	}
-	return "·"
 }
 
 // artifacts is the list under Launch and Launch on Folder: those used last

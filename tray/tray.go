@@ -35,7 +35,7 @@ type host struct{ app desktop.App }
 func (h host) SetMenu(m *fyne.Menu)    { h.app.SetSystemTrayMenu(m) }
 func (h host) SetIcon(r fyne.Resource) { h.app.SetSystemTrayIcon(r) }
 
-// Options are what a Tray needs. All fields but Dark are required.
+// Options are what a Tray needs. All fields but Light are required.
 type Options struct {
 	Host    Host
 	Actions Actions
@@ -43,14 +43,16 @@ type Options struct {
 	Now     func() time.Time
 	// Template says that the system colours icons itself, as macOS does.
 	Template bool
-	// Dark says whether the desktop is dark; used where Template is false,
-	// called on the toolkit's goroutine.
-	Dark func() bool
+	// Light says whether the desktop's panel is light, where Template is
+	// false; nil takes it for dark, as panels mostly are, even on desktops
+	// with light windows. Called on the toolkit's goroutine.
+	Light func() bool
 }
 
 // Tray shows snapshots. Make one with [New], feed it with Update.
 type Tray struct {
 	o    Options
+	menu *fyne.Menu
 	wake chan struct{} // holds at most one
 	stop chan struct{}
 	done chan struct{}
@@ -68,10 +70,13 @@ type Tray struct {
 	gen     uint64
 }
 
-// New returns a Tray and starts its one goroutine; Close ends it. Nothing is
-// shown before the first Update.
-func New(o Options) *Tray {
-	t := &Tray{o: o, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+// New shows first and returns the Tray that goes on from there; Close ends its
+// one goroutine. Call it on the main goroutine before the toolkit runs: a tray
+// that is set later is never started.
+func New(o Options, first snapshot.Snapshot) *Tray {
+	t := &Tray{o: o, menu: fyne.NewMenu(""), wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	t.next, t.fresh = first, true
+	t.draw()
 	go t.run()
 	return t
 }
@@ -159,15 +164,18 @@ func (t *Tray) draw() {
 	}
 	t.shown, t.started = entries, true
 	t.gen++
-	t.o.Host.SetMenu(t.menu(entries, t.gen))
+	// One menu for good, with new items: once the desktop's tray is ready, the
+	// toolkit shows the menu again that it was given first, which may be late.
+	t.menu.Items = t.items(entries, t.gen)
+	t.o.Host.SetMenu(t.menu)
 }
 
 func (t *Tray) drawIcon(bottles []snapshot.Bottle, tick int) {
 	glyph := look.Glyph(bottles, tick)
-	dark := !t.o.Template && t.o.Dark != nil && t.o.Dark()
+	light := t.o.Light != nil && t.o.Light()
 	key := string(glyph)
-	if dark {
-		key += " dark"
+	if light {
+		key += " on light"
 	}
 	if key == t.icon {
 		return
@@ -177,18 +185,18 @@ func (t *Tray) drawIcon(bottles []snapshot.Bottle, tick int) {
 		t.o.Host.SetIcon(assets.Template(glyph))
 		return
 	}
-	t.o.Host.SetIcon(assets.Panel(glyph, dark))
+	t.o.Host.SetIcon(assets.Panel(glyph, !light))
 }
 
-// menu builds the native form of entries. The toolkit adds a Quit of its own
+// items builds the native form of entries. The toolkit adds a Quit of its own
 // to a menu that does not end with one, but too late to be shown, and gives an
 // action to one that has none, but too late to be heard: ours has both.
-func (t *Tray) menu(entries []Entry, gen uint64) *fyne.Menu {
+func (t *Tray) items(entries []Entry, gen uint64) []*fyne.MenuItem {
 	items := make([]*fyne.MenuItem, len(entries))
 	for i, e := range entries {
 		items[i] = t.item(e, gen)
 	}
-	return fyne.NewMenu("", items...)
+	return items
 }
 
 func (t *Tray) item(e Entry, gen uint64) *fyne.MenuItem {
@@ -198,7 +206,7 @@ func (t *Tray) item(e Entry, gen uint64) *fyne.MenuItem {
 	it := fyne.NewMenuItem(e.Label, nil)
 	it.Disabled, it.Checked, it.IsQuit = e.Disabled, e.Checked, e.Quit
 	if len(e.Children) > 0 {
-		it.ChildMenu = t.menu(e.Children, gen)
+		it.ChildMenu = fyne.NewMenu("", t.items(e.Children, gen)...)
 	}
 	if e.Action.Verb != "" {
 		action := e.Action

@@ -153,7 +153,7 @@ func (a *activity) filter() {
 	case len(a.rows) == 0:
 		a.body.Add(container.NewCenter(look.NewText("No decision passes the filter").Colored(look.ColorQuiet)))
 	default:
-		a.body.Add(a.list)
+		a.body.Add(look.Pad(a.list, look.Step, look.Gap))
 		a.list.Refresh()
 	}
 	a.win.Content().Refresh()
@@ -197,13 +197,13 @@ func newDecisionRow() *decisionRow {
 	r.cells[1].Style, r.cells[2].Style, r.cells[4].Style = fyne.TextStyle{}, fyne.TextStyle{}, fyne.TextStyle{}
 	r.cells[3].Ending = look.CutHead
 	r.cells[5].Align, r.cells[6].Align = fyne.TextAlignTrailing, fyne.TextAlignTrailing
-	r.root = decisionColumns(r.cells, look.Lead(r.shape, r.cells[2]))
+	r.root = decisionColumns(r.cells, look.Lead(r.shape, r.cells[2]), look.Edge-look.Gap)
 	r.ExtendBaseWidget(r)
 	return r
 }
 
-func decisionColumns(cells [7]*look.Text, verdict fyne.CanvasObject) *fyne.Container {
-	return look.Pad(container.New(table{}, cells[0], cells[1], verdict, cells[3], cells[4], cells[5], cells[6]), 0, look.Edge)
+func decisionColumns(cells [7]*look.Text, verdict fyne.CanvasObject, edge float32) *fyne.Container {
+	return look.Pad(container.New(table{}, cells[0], cells[1], verdict, cells[3], cells[4], cells[5], cells[6]), 0, edge)
 }
 
 func decisionHeader() fyne.CanvasObject {
@@ -213,7 +213,7 @@ func decisionHeader() fyne.CanvasObject {
 	}
 	cells[5].Right()
 	cells[6].Right()
-	return container.NewStack(look.NewSpace(0, look.RowHeight-look.Step), decisionColumns(cells, cells[2]))
+	return container.NewStack(look.NewSpace(0, look.RowHeight-look.Step), decisionColumns(cells, cells[2], look.Edge))
 }
 
 func (r *decisionRow) show(d snapshot.Decision, now time.Time) {
@@ -248,7 +248,7 @@ func decisionCells(d snapshot.Decision, now time.Time) [7]string {
 // MinSize makes all rows equally high.
 func (r *decisionRow) MinSize() fyne.Size {
 	r.ExtendBaseWidget(r)
-	return fyne.NewSize(r.root.MinSize().Width, look.RowHeight)
+	return fyne.NewSize(r.root.MinSize().Width, look.RowHeight-look.Step) // a list puts Step between rows
 }
 
 // CreateRenderer is for the toolkit.

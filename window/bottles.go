@@ -170,7 +170,7 @@ func bottleFacts(b snapshot.Bottle, now time.Time) string {
 func (c *card) showParts(b snapshot.Bottle, now time.Time) {
 	p := look.Proof(b, now)
 	c.proof.Set(p.Shape, p.Word, p.Color)
-	c.proof.Hidden = b.State != snapshot.Ready && b.Isolation == snapshot.Unproved
+	c.proof.Hidden = b.State != snapshot.Ready && b.Isolation != snapshot.ProofFailed
 	c.traffic.Set("", look.Traffic(b), look.ColorQuiet)
 	c.caveat.Set("", look.Caveats(b), look.ColorNeedsYou)
 	c.parts.Hidden = c.proof.Hidden && c.traffic.Hidden && c.caveat.Hidden

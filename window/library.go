@@ -123,7 +123,7 @@ func (l *library) filter() {
 	case len(l.rows) == 0:
 		l.body.Add(container.NewCenter(look.NewText("No artifact has that in its name or image").Colored(look.ColorQuiet)))
 	default:
-		l.body.Add(container.New(stacked{}, look.Column(0, artifactHeader()), l.list))
+		l.body.Add(container.New(stacked{}, artifactHeader(), look.Pad(l.list, look.Step, look.Gap)))
 		l.mark()
 	}
 	l.body.Refresh()

@@ -27,6 +27,7 @@ type artifactRow struct {
 	a       snapshot.Artifact
 	name    *look.Text
 	second  *look.Text
+	digest  *look.Text
 	numbers *fyne.Container
 	cells   [3]*look.Text // size, added, used
 	buttons *fyne.Container
@@ -35,7 +36,7 @@ type artifactRow struct {
 }
 
 func newArtifactRow(l *library) *artifactRow {
-	r := &artifactRow{l: l, name: look.NewText("").Cutting(look.CutEnd), second: look.NewSecond("").Cutting(look.CutEnd)}
+	r := &artifactRow{l: l, name: look.NewText("").Cutting(look.CutEnd), second: look.NewSecond("").Cutting(look.CutEnd), digest: look.NewSecond("")}
 	for i := range r.cells {
 		r.cells[i] = look.NewSecond("").Right()
 	}
@@ -45,13 +46,51 @@ func newArtifactRow(l *library) *artifactRow {
 		look.NewButton("Details", func() { l.details(r.a) }),
 		look.NewButton("Rename", func() { l.rename(r.a) }),
 		look.NewButton("Remove", func() { l.remove(r.a) }))
-	r.root = look.Pad(look.Sides(look.Column(2, r.name, r.second), container.NewStack(r.numbers, look.Row(0, layoutEnd(), r.buttons))), 0, look.Edge)
+	text := look.Column(2, r.name, container.New(follow{}, r.second, r.digest))
+	r.root = look.Pad(look.Sides(text, container.New(atEnd{}, r.numbers, r.buttons)), 0, look.Edge-look.Gap)
 	r.ExtendBaseWidget(r)
 	return r
 }
 
-// layoutEnd is an empty thing at the start of a row.
-func layoutEnd() fyne.CanvasObject { return look.NewSpace(0, 0) }
+// follow puts the second thing right behind the first, which gives way.
+type follow struct{}
+
+func (follow) MinSize(o []fyne.CanvasObject) fyne.Size {
+	a, b := o[0].MinSize(), o[1].MinSize()
+	return fyne.NewSize(a.Width+look.Gap+b.Width, max(a.Height, b.Height))
+}
+
+func (follow) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	text := o[0].(*look.Text)
+	full := fyne.MeasureText(text.Text, text.Points, text.Style).Width
+	b := o[1].MinSize()
+	w := max(0, min(full+1, s.Width-look.Gap-b.Width))
+	o[0].Resize(fyne.NewSize(w, s.Height))
+	o[0].Move(fyne.NewPos(0, 0))
+	o[1].Resize(b)
+	o[1].Move(fyne.NewPos(w+look.Gap, (s.Height-b.Height)/2))
+}
+
+// atEnd puts whichever thing is visible at the right end.
+type atEnd struct{}
+
+func (atEnd) MinSize(o []fyne.CanvasObject) fyne.Size {
+	var s fyne.Size
+	for _, x := range o {
+		if x.Visible() {
+			s = s.Max(x.MinSize())
+		}
+	}
+	return s
+}
+
+func (atEnd) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	for _, x := range o {
+		m := x.MinSize()
+		x.Resize(m)
+		x.Move(fyne.NewPos(s.Width-m.Width, (s.Height-m.Height)/2))
+	}
+}
 
 // columns lays the three numbers out, all rows alike.
 type columns struct{}
@@ -81,6 +120,7 @@ func (r *artifactRow) show(a snapshot.Artifact, selected bool) {
 	now := r.l.w.o.Now()
 	r.name.Set(look.Clean(a.Name, 64))
 	r.second.Set(secondLine(a))
+	r.digest.Set(shortDigest(a))
 	r.second.SetColor(look.ColorQuiet)
 	if a.Problem != nil {
 		r.second.SetColor(look.ColorFailed)
@@ -101,22 +141,26 @@ func (r *artifactRow) show(a snapshot.Artifact, selected bool) {
 	r.root.Refresh()
 }
 
-// secondLine is the image and its short digest, or what is wrong with the file.
+// secondLine is the image, or what is wrong with the file.
 func secondLine(a snapshot.Artifact) string {
 	if a.Problem != nil {
 		return look.Clean(a.Problem.Why, 120)
 	}
-	s := look.Clean(a.Image, 80)
-	if d := look.ShortDigest(a.Digest); d != "" {
-		s += "  " + look.Clean(d, 16)
+	return look.Clean(a.Image, 120)
+}
+
+// shortDigest stands behind the image.
+func shortDigest(a snapshot.Artifact) string {
+	if a.Problem != nil {
+		return ""
 	}
-	return s
+	return look.Clean(look.ShortDigest(a.Digest), 16)
 }
 
 // MinSize makes all rows equally high.
 func (r *artifactRow) MinSize() fyne.Size {
 	r.ExtendBaseWidget(r)
-	return fyne.NewSize(r.root.MinSize().Width, look.TallRow)
+	return fyne.NewSize(r.root.MinSize().Width, look.TallRow-look.Step) // a list puts Step between rows
 }
 
 // CreateRenderer is for the toolkit.

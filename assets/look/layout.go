@@ -27,7 +27,11 @@ func Sides(left, right fyne.CanvasObject) *fyne.Container {
 	return container.New(sides{}, left, right)
 }
 
+// lineHeight is the height of a line of body text.
+const lineHeight = 18
+
 // Lead puts a thing as wide as there is room after another, with Gap between.
+// The first is level with the first line of the rest.
 func Lead(first, rest fyne.CanvasObject) *fyne.Container {
 	return container.New(lead{}, first, rest)
 }
@@ -96,7 +100,7 @@ func (lead) MinSize(o []fyne.CanvasObject) fyne.Size {
 func (lead) Layout(o []fyne.CanvasObject, s fyne.Size) {
 	a, b := o[0].MinSize(), o[1].MinSize()
 	o[0].Resize(a)
-	o[0].Move(fyne.NewPos(0, (s.Height-a.Height)/2))
+	o[0].Move(fyne.NewPos(0, (s.Height-b.Height)/2+(min(b.Height, lineHeight)-a.Height)/2))
 	o[1].Resize(fyne.NewSize(s.Width-a.Width-Gap, b.Height))
 	o[1].Move(fyne.NewPos(a.Width+Gap, (s.Height-b.Height)/2))
 }

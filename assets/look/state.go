@@ -20,14 +20,16 @@ type State struct {
 // Rank orders states by how much they want attention.
 type Rank int
 
-// The ranks, least urgent first.
+// The ranks, least urgent first. A failed bottle stays until it is discarded:
+// it must not hide that another one starts or waits for somebody.
 const (
 	RankNothing Rank = iota // stopped, or no bottle at all
 	RankIdle                // idle, done
 	RankWorking
+	RankFailed
 	RankMoving // starting or stopping
 	RankNeedsYou
-	RankFailed
+	RankAlarm // lost, or not isolated any more
 )
 
 // Of returns how b is shown.
@@ -44,17 +46,17 @@ func Of(b snapshot.Bottle) State {
 	case snapshot.Ready:
 		return ofSession(b)
 	}
-	return State{"?", "lost", assets.ShapeUnknown, ColorFailed, RankFailed}
+	return State{"?", "lost", assets.ShapeUnknown, ColorFailed, RankAlarm}
 }
 
 func ofSession(b snapshot.Bottle) State {
 	if b.Isolation == snapshot.ProofFailed {
 		s := failed()
-		s.Word = "isolation lost"
+		s.Word, s.Rank = "isolation lost", RankAlarm
 		return s
 	}
 	if b.HelperLost {
-		return State{"?", "helper lost", assets.ShapeUnknown, ColorFailed, RankFailed}
+		return State{"?", "helper lost", assets.ShapeUnknown, ColorFailed, RankAlarm}
 	}
 	switch b.Session {
 	case snapshot.Working:
@@ -94,7 +96,7 @@ func Glyph(bottles []snapshot.Bottle, tick int) assets.Glyph {
 		top = max(top, Of(b).Rank)
 	}
 	switch top {
-	case RankFailed:
+	case RankFailed, RankAlarm:
 		return assets.Failed
 	case RankNeedsYou:
 		return assets.NeedsYou

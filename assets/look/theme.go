@@ -21,12 +21,11 @@ func (tokens) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 	switch n {
 	case theme.ColorNameBackground, theme.ColorNameMenuBackground, theme.ColorNameOverlayBackground:
 		return p.Background
-	case theme.ColorNameHeaderBackground, theme.ColorNameInnerWindowBorder, theme.ColorNameInnerWindowBorderInactive:
+	case theme.ColorNameHeaderBackground, theme.ColorNameInnerWindowBorder, theme.ColorNameInnerWindowBorderInactive,
+		theme.ColorNameInputBackground:
 		return p.Raised
 	case theme.ColorNameButton, theme.ColorNameDisabledButton:
 		return p.Control
-	case theme.ColorNameInputBackground:
-		return p.Background
 	case theme.ColorNameInputBorder:
 		return p.Border
 	case theme.ColorNameSeparator:

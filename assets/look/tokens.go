@@ -93,7 +93,7 @@ func Dark() Palette {
 	return Palette{
 		Background: rgb(0x1E1F22),
 		Raised:     rgb(0x27282C),
-		Control:    rgb(0x34353A),
+		Control:    rgb(0x3A3B41),
 		Line:       rgb(0x3A3B40),
 		Border:     rgb(0x55565C),
 		Text:       rgb(0xECECEA),

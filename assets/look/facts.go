@@ -1,0 +1,73 @@
+package look
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"bottlebar.app/assets"
+	"bottlebar.app/snapshot"
+)
+
+// Proof is the shield of a bottle: when its proof held last, or that it does not.
+func Proof(b snapshot.Bottle, now time.Time) State {
+	at := ""
+	if b.ProvedAt != nil {
+		at = " " + Clock(*b.ProvedAt, now)
+	}
+	switch b.Isolation {
+	case snapshot.Proved:
+		return State{Rune: "✓", Word: "proved" + at, Shape: assets.ShapeShield, Color: ColorGood}
+	case snapshot.ProofFailed:
+		return State{Rune: "✕", Word: "not isolated" + at, Shape: assets.ShapeFailed, Color: ColorFailed}
+	}
+	return State{Rune: "?", Word: "not proved yet", Shape: assets.ShapeUnknown, Color: ColorQuiet}
+}
+
+// Traffic counts what a bottle reached and what was refused: "214 ok · 3 blocked".
+func Traffic(b snapshot.Bottle) string {
+	if b.Allowed+b.Blocked == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d ok · %d blocked", b.Allowed, b.Blocked)
+}
+
+// Caveats names what is not as it is in earnest: no VM, no container, a test
+// server in the place of the API.
+func Caveats(b snapshot.Bottle) string {
+	var out []string
+	if b.Simulated {
+		out = append(out, Simulated)
+	}
+	if b.Driver == "process" {
+		out = append(out, ProcessDriver)
+	}
+	if b.Upstream != "" {
+		out = append(out, TestServer)
+	}
+	return strings.Join(out, " · ")
+}
+
+// OfStep returns how a step of a launch is shown.
+func OfStep(s snapshot.StepState) State {
+	switch s {
+	case snapshot.StepRunning:
+		return State{"◌", "running", assets.ShapeMoving, ColorAccent, RankMoving}
+	case snapshot.StepDone:
+		return State{"✓", "done", assets.ShapeDone, ColorGood, RankIdle}
+	case snapshot.StepFailed:
+		return State{"✕", "failed", assets.ShapeFailed, ColorFailed, RankFailed}
+	case snapshot.StepUndone:
+		return State{"↺", "undone", assets.ShapeWaiting, ColorQuiet, RankNothing}
+	}
+	return State{"·", "waiting", assets.ShapeWaiting, ColorQuiet, RankNothing}
+}
+
+// Launching reports whether b is on its way to being ready.
+func Launching(b snapshot.Bottle) bool {
+	switch b.State {
+	case snapshot.Preparing, snapshot.Creating, snapshot.Starting, snapshot.Proving:
+		return true
+	}
+	return false
+}
