@@ -103,7 +103,7 @@ func TestRecordedFailuresAreClassified(t *testing.T) {
 		if !report {
 			want = nil
 		}
-		if v.cause != want {
+		if !same(v.cause, want) {
 			t.Errorf("%s %s: %v, want %v, for %q", s.file, s.ID, v.cause, want, s.Stderr)
 		}
 		seen[v.cause]++
@@ -114,6 +114,9 @@ func TestRecordedFailuresAreClassified(t *testing.T) {
 		}
 	}
 }
+
+// same tells two of the Err values, or their lack, alike.
+func same(a, b error) bool { return errors.Is(a, b) && errors.Is(b, a) }
 
 func TestRecordedAnswersInJSONAreRead(t *testing.T) {
 	lists, machines := 0, 0
@@ -164,7 +167,7 @@ func TestReportIsTheLastOne(t *testing.T) {
 		{"\x1b[31mError: \x1b[0mvm not found: x\n", 1, ErrUnknownMachine, true, "vm not found: x"},
 	} {
 		v := classify(c.stderr, c.exit)
-		if v.cause != c.cause || v.ours != c.ours || v.reason != c.reason {
+		if !same(v.cause, c.cause) || v.ours != c.ours || v.reason != c.reason {
 			t.Errorf("classify(%q, %d) = %+v", c.stderr, c.exit, v)
 		}
 	}

@@ -297,11 +297,7 @@ func TestNamesAreCheckedBeforeAnythingRuns(t *testing.T) {
 
 func await(t *testing.T, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatal("it did not happen")
-		}
-		time.Sleep(2 * time.Millisecond)
+	if !poll(20*time.Second, ok) {
+		t.Fatal("it did not happen")
 	}
 }

@@ -145,7 +145,7 @@ func (c *Client) execJob(ctx context.Context, name string, mode execMode, o Exec
 // exit with 1 and a text, and a guest can write any text, so that a doubtful
 // case is decided by the machine's state where that can decide it.
 func (c *Client) outcome(ctx context.Context, name string, o ExecOptions, args []string, out Output, err error, whole bool) (Result, error) {
-	res := Result{ExitCode: out.ExitCode, Stdout: out.Stdout, Stderr: out.Stderr}
+	res := Result(out)
 	switch {
 	case err != nil:
 		return res, c.failure(args, out, err)
@@ -154,31 +154,39 @@ func (c *Client) outcome(ctx context.Context, name string, o ExecOptions, args [
 	case out.ExitCode != 1 && out.ExitCode != 2, whole && len(out.Stdout) > 0:
 		return res, nil
 	}
+	if e := c.doubt(context.WithoutCancel(ctx), name, args, out); e != nil {
+		return res, e
+	}
+	return res, nil
+}
+
+// doubt decides about an exit with 1 or 2 and no output; nil means that it is
+// the guest's own.
+func (c *Client) doubt(ctx context.Context, name string, args []string, out Output) *CommandError {
 	v := classify(string(out.Stderr), out.ExitCode)
 	if !v.ours {
-		return res, nil
+		return nil
 	}
 	e := c.failure(args, out, nil)
 	if errors.Is(v.cause, ErrUsage) || errors.Is(v.cause, ErrOutput) {
-		return res, e
+		return e
 	}
-	m, serr := c.Status(context.WithoutCancel(ctx), name)
-	if errors.Is(serr, ErrUnknownMachine) {
+	m, err := c.Status(ctx, name)
+	if errors.Is(err, ErrUnknownMachine) {
 		e.Cause = ErrUnknownMachine
-		return res, e
 	}
-	if serr != nil {
-		return res, e
+	if err != nil {
+		return e
 	}
-	up, serr := c.alive(context.WithoutCancel(ctx), m)
+	up, err := c.alive(ctx, m)
 	switch {
-	case serr != nil:
+	case err != nil:
 	case !up:
 		e.Cause, e.Left = ErrNotRunning, m.State
 	case errors.Is(v.cause, ErrNotRunning):
 		e.Cause = ErrBusy // that is how a machine without a free connection answers
 	case errors.Is(v.cause, ErrUnknownMachine):
-		return res, nil // it exists: the text is the guest's
+		return nil // it exists: the text is the guest's
 	}
-	return res, e
+	return e
 }

@@ -62,9 +62,9 @@ func TestExecDecidesDoubtfulFailuresByTheMachinesState(t *testing.T) {
 		switch {
 		case c.want == nil && (err != nil || res.ExitCode != c.r.Exit):
 			t.Errorf("%s: %v", c.name, err)
-		case c.want == errAny && (err == nil || errors.Is(err, ErrNotRunning)):
+		case errors.Is(c.want, errAny) && (err == nil || errors.Is(err, ErrNotRunning)):
 			t.Errorf("%s: %v", c.name, err)
-		case c.want != nil && c.want != errAny && !errors.Is(err, c.want):
+		case c.want != nil && !errors.Is(c.want, errAny) && !errors.Is(err, c.want):
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}

@@ -24,26 +24,9 @@ func CheckIsolation(args []string) error {
 	if len(args) < 2 || args[0] != "machine" || args[1] != "create" {
 		return errors.New("isolation: not a create")
 	}
-	seen := map[string]int{}
-	for i := 2; i < len(args); i++ {
-		switch a := args[i]; {
-		case a == "--":
-			i = len(args) // the machine's own command
-		case a == "--ssh-agent":
-			seen[a]++
-		case slices.Contains(isolated, a):
-			seen[a]++
-			if i++; i == len(args) {
-				return fmt.Errorf("isolation: %s without a value", a)
-			}
-			if a == "--name" && CheckName(args[i]) != nil {
-				return errors.New("isolation: no legal name")
-			}
-		case CheckName(a) == nil:
-			seen["--name"]++ // by position, to 1.0.1
-		default:
-			return fmt.Errorf("isolation: %q is not allowed", clip(clean(a), 40))
-		}
+	seen, err := countFlags(args[2:])
+	if err != nil {
+		return err
 	}
 	for flag, n := range seen {
 		if n > 1 {
@@ -57,4 +40,31 @@ func CheckIsolation(args []string) error {
 		return errors.New("isolation: exactly one pipe is needed")
 	}
 	return nil
+}
+
+// countFlags says how often each allowed flag occurs; a name by position, as
+// it is given up to 1.0.1, counts as --name.
+func countFlags(args []string) (map[string]int, error) {
+	seen := map[string]int{}
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--":
+			return seen, nil // the machine's own command follows
+		case a == "--ssh-agent":
+			seen[a]++
+		case slices.Contains(isolated, a):
+			seen[a]++
+			if i++; i == len(args) {
+				return nil, fmt.Errorf("isolation: %s without a value", a)
+			}
+			if a == "--name" && CheckName(args[i]) != nil {
+				return nil, errors.New("isolation: no legal name")
+			}
+		case CheckName(a) == nil:
+			seen["--name"]++
+		default:
+			return nil, fmt.Errorf("isolation: %q is not allowed", clip(clean(a), 40))
+		}
+	}
+	return seen, nil
 }

@@ -57,7 +57,7 @@ func fake(mode string, args []string) int {
 		os.Stdout.Write([]byte{0, 1, 2, 0xff, 0xfe, '\n'})
 		return 0
 	case "foreign":
-		fmt.Println("SmolVM CLI, version 0.2.1")
+		fmt.Fprintln(os.Stdout, "SmolVM CLI, version 0.2.1")
 		return 0
 	case "crash":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -65,7 +65,7 @@ func fake(mode string, args []string) int {
 	case "group":
 		return fakeGroup()
 	case "env":
-		fmt.Println(strings.Join(os.Environ(), "\n"))
+		fmt.Fprintln(os.Stdout, strings.Join(os.Environ(), "\n"))
 		return 0
 	case "script":
 		return fakeScript(args)
@@ -75,9 +75,7 @@ func fake(mode string, args []string) int {
 
 func hang() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM)
-	for {
-		time.Sleep(time.Hour)
-	}
+	<-time.After(time.Hour)
 }
 
 // fakeGroup starts a child that ignores SIGINT and waits for it.
@@ -87,7 +85,7 @@ func fakeGroup() int {
 	if err := cmd.Start(); err != nil {
 		return 1
 	}
-	fmt.Println(cmd.Process.Pid)
+	fmt.Fprintln(os.Stdout, cmd.Process.Pid)
 	_ = cmd.Wait()
 	return 0
 }
@@ -106,13 +104,13 @@ func fakeVersion(mode string, args []string) int {
 	}
 	switch {
 	case slices.Equal(args, []string{"--version"}):
-		fmt.Println("smolvm " + version)
+		fmt.Fprintln(os.Stdout, "smolvm "+version)
 	case slices.Equal(args, []string{"machine", "ls", "--json"}) && kind == "nolist":
-		fmt.Println("no machines")
+		fmt.Fprintln(os.Stdout, "no machines")
 	case slices.Equal(args, []string{"machine", "ls", "--json"}):
-		fmt.Println("[]")
+		fmt.Fprintln(os.Stdout, "[]")
 	case slices.Equal(args, []string{"standin"}) && kind == "standin":
-		fmt.Println("standin " + version)
+		fmt.Fprintln(os.Stdout, "standin "+version)
 	default:
 		fmt.Fprintln(os.Stderr, "error: unrecognized subcommand\n\nFor more information, try '--help'.")
 		return 2
@@ -136,18 +134,33 @@ func fakeScript(args []string) int {
 			return 98
 		}
 	}
-	fmt.Print(r.Stdout)
+	fmt.Fprint(os.Stdout, r.Stdout)
 	fmt.Fprint(os.Stderr, r.Stderr)
 	if r.Hang {
 		hang()
 	}
-	for r.Wait != "" {
-		if _, err := os.Stat(filepath.Join(home, r.Wait)); err == nil {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
+	if r.Wait != "" {
+		poll(time.Minute, func() bool {
+			_, err := os.Stat(filepath.Join(home, r.Wait))
+			return err == nil
+		})
 	}
 	return r.Exit
+}
+
+// poll asks until the answer is yes, and says whether it was in time.
+func poll(limit time.Duration, ok func() bool) bool {
+	deadline := time.After(limit)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return false
+		}
+	}
+	return true
 }
 
 // take notes the call and returns its reply, under a lock: calls may come at

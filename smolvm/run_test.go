@@ -75,13 +75,9 @@ func TestRunnerKillsTheWholeGroup(t *testing.T) {
 		t.Error(err)
 	}
 	// The child is nobody's now; it is gone as soon as init has taken note.
-	deadline := time.Now().Add(10 * time.Second)
-	for !gone(pid) {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatalf("child %d lives on", pid)
-		}
-		time.Sleep(5 * time.Millisecond)
+	if !poll(10*time.Second, func() bool { return gone(pid) }) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		t.Fatalf("child %d lives on", pid)
 	}
 }
 

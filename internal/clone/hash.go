@@ -184,7 +184,7 @@ func Hash(ctx context.Context, dir string) (string, error) {
 // put writes s behind its length, so that no two lists of strings read alike.
 func put(h hash.Hash, s string) {
 	number(h, uint64(len(s)))
-	io.WriteString(h, s)
+	h.Write([]byte(s))
 }
 
 func number(h hash.Hash, n uint64) {
@@ -202,7 +202,7 @@ func hashFile(ctx context.Context, path string) (sum [sha256.Size]byte, err erro
 		if err := ctx.Err(); err != nil {
 			return sum, err
 		}
-		if _, err := io.CopyN(h, f, copyStep); err == io.EOF {
+		if _, err := io.CopyN(h, f, copyStep); errors.Is(err, io.EOF) {
 			return [sha256.Size]byte(h.Sum(nil)), nil
 		} else if err != nil {
 			return sum, err

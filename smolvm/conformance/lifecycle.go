@@ -69,6 +69,16 @@ func create(t *testing.T, env Env) {
 	if env.ForeignArtifact != "" && env.Install.Version.AtLeast(1, 2, 2) {
 		wantError(t, "create for another processor", c.Create(ctx, smolvm.CreateOptions{Name: name, From: env.ForeignArtifact}), smolvm.ErrPlatform)
 	}
+	t.Run("sizes", func(t *testing.T) { sizes(t, env, c) })
+	if err := c.Delete(ctx, name); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	_, err := c.Status(ctx, name)
+	wantError(t, "status after delete", err, smolvm.ErrUnknownMachine)
+}
+
+func sizes(t *testing.T, env Env, c *smolvm.Client) {
+	ctx := t.Context()
 	o := smolvm.CreateOptions{Name: name, From: env.Artifact, CPUs: 4, MemMiB: 2048, Hop: smolvm.HopAgent, Isolated: true}
 	if err := c.Create(ctx, o); err != nil {
 		t.Fatalf("create: %v", err)
@@ -87,11 +97,6 @@ func create(t *testing.T, env Env) {
 	if dir, err := c.DataDir(ctx, name); err != nil || !strings.HasPrefix(dir, c.Home().Dir) {
 		t.Errorf("data folder %q of home %q, %v", dir, c.Home().Dir, err)
 	}
-	if err := c.Delete(ctx, name); err != nil {
-		t.Errorf("delete: %v", err)
-	}
-	_, err = c.Status(ctx, name)
-	wantError(t, "status after delete", err, smolvm.ErrUnknownMachine)
 }
 
 func (s *suite) notRunning(t *testing.T) {
