@@ -14,5 +14,9 @@ go build -o build/bottlebar .
 if [ "$(uname)" = Linux ]; then
   go build -o build/show ./internal/show
   CGO_ENABLED=0 go build -trimpath -o build/standin/smolvm ./smolvm/standin
+  # What a release of smolvm brings beside its command: the system that runs the agent.
+  mkdir -p build/standin/agent-rootfs/sbin
+  printf '#!/bin/sh\n# Stands where the agent lies.\n' >build/standin/agent-rootfs/sbin/init
+  chmod +x build/standin/agent-rootfs/sbin/init
   go run ./smolvm/artifact/build/demo -o build/demo.smolmachine
 fi
