@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The index is JSON with one artifact per line, sorted by name, so that ten
@@ -43,29 +46,58 @@ func encodeIndex(list []Artifact) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func decodeIndex(data []byte) ([]Artifact, error) {
-	s := string(data) // once: the fields are parts of it
+// partSize is how much of an index is worth a goroutine of its own, in bytes.
+const partSize = 512 << 10
+
+// decodeIndex returns artifacts whose fields are parts of s.
+func decodeIndex(s string) ([]Artifact, error) {
 	s, ok1 := strings.CutPrefix(s, indexHead)
 	s, ok2 := strings.CutSuffix(s, indexTail)
 	if !ok1 || !ok2 {
 		return nil, errIndex
 	}
-	list := make([]Artifact, 0, strings.Count(s, "\n"))
-	for s != "" {
-		line, rest, more := strings.Cut(s[1:], "\n")
-		if more {
-			rest = s[1+len(line):]
+	list := make([]Artifact, strings.Count(s, "\n"))
+	size := max(partSize, len(s)/runtime.GOMAXPROCS(0)+1)
+	var group errgroup.Group
+	for rows := list; s != ""; {
+		part := s
+		if i := strings.IndexByte(s[min(size, len(s)):], '\n'); i >= 0 {
+			part = s[:size+i]
 		}
-		if s[0] != '\n' || (more != strings.HasSuffix(line, ",")) {
-			return nil, errIndex
-		}
-		list = append(list, Artifact{})
-		if err := decodeRow(strings.TrimSuffix(line, ","), &list[len(list)-1]); err != nil {
-			return nil, err
-		}
-		s = rest
+		s = s[len(part):]
+		n := strings.Count(part, "\n")
+		into := rows[:n]
+		rows = rows[n:]
+		last := s == ""
+		group.Go(func() error { return decodeRows(part, into, last) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return list, nil
+}
+
+// decodeRows reads lines, each behind its "\n" and, but for the last of all,
+// before a comma.
+func decodeRows(s string, list []Artifact, last bool) error {
+	for i := range list {
+		line, ok := strings.CutPrefix(s, "\n")
+		if end := strings.IndexByte(line, '\n'); end >= 0 {
+			line = line[:end]
+		}
+		s = s[min(len(s), 1+len(line)):]
+		row, comma := strings.CutSuffix(line, ",")
+		if !ok || comma == (last && i == len(list)-1) {
+			return errIndex
+		}
+		if err := decodeRow(row, &list[i]); err != nil {
+			return err
+		}
+	}
+	if s != "" {
+		return errIndex
+	}
+	return nil
 }
 
 func decodeRow(line string, a *Artifact) error {

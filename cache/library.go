@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -163,11 +164,12 @@ func (l *Library) read() ([]Artifact, error) {
 	if now.same(l.stamp) {
 		return l.list, nil
 	}
-	data := make([]byte, info.Size())
-	if _, err := f.ReadAt(data, 0); err != nil {
+	var text strings.Builder // becomes a string without being copied
+	text.Grow(int(info.Size()))
+	if _, err := io.CopyBuffer(&text, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
 		return nil, err
 	}
-	list, err := decodeIndex(data)
+	list, err := decodeIndex(text.String())
 	if err != nil {
 		return nil, err
 	}
