@@ -44,6 +44,8 @@ start_engine() {
   if [ -d /run/systemd/system ]; then
     systemctl start docker >/dev/null 2>&1 && await_engine 60 && return
   fi
+  # A machine without an init system may not have what containers are counted by.
+  mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup || true
   local driver
   for driver in '' vfs; do
     say "Starting dockerd${driver:+ with the storage driver $driver}"
