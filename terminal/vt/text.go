@@ -95,20 +95,7 @@ func (s *Screen) Word(p Point) Selection {
 		return Selection{From: p, To: p}
 	}
 	kind := s.kind(l.Cells, p.Col)
-	sel := Selection{From: p, To: p}
-	for q, ok := s.step(sel.From, -1); ok; q, ok = s.step(q, -1) {
-		if s.kind(s.Line(q.Line).Cells, q.Col) != kind {
-			break
-		}
-		sel.From = q
-	}
-	for q, ok := s.step(sel.To, 1); ok; q, ok = s.step(q, 1) {
-		if s.kind(s.Line(q.Line).Cells, q.Col) != kind {
-			break
-		}
-		sel.To = q
-	}
-	return sel
+	return s.grow(p, func(q Point) bool { return s.kind(s.Line(q.Line).Cells, q.Col) == kind })
 }
 
 // step returns the cell next to p, on the line before or after only where the

@@ -1,0 +1,133 @@
+package terminal
+
+import (
+	"image"
+	"image/draw"
+	"math"
+	"unicode/utf8"
+
+	xfont "golang.org/x/image/font"
+	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/math/fixed"
+	"golang.org/x/image/vector"
+)
+
+// emojiDefault says whether a rune is a picture unless told otherwise.
+func emojiDefault(k glyphKey) bool { return k.span == 2 && (k.r >= 0x1f000 || k.r < 0x3000) }
+
+// outline fills a glyph of an embedded font. One that is wider than its cells
+// is made narrower; one that is not made for them stands in their middle.
+func (f *Fonts) outline(s *sheet, ft *sfnt.Font, i sfnt.GlyphIndex, span int) *glyph {
+	g := &glyph{}
+	f.fill(s, ft, i, max(span, 1), g)
+	return g
+}
+
+// stack draws a cluster of a letter and marks over each other, where the
+// embedded font has all of them; nil otherwise.
+func (f *Fonts) stack(s *sheet, k glyphKey) *glyph {
+	ft := f.styles[k.style&3]
+	var list []sfnt.GlyphIndex
+	for _, r := range k.text {
+		if r == 0xfe0e || r == 0x200c {
+			continue
+		}
+		i := f.index(ft, r)
+		if i == 0 {
+			if utf8.RuneCountInString(k.text) > 2 || len(list) > 0 {
+				return nil
+			}
+			if ft, i = f.signs, f.index(f.signs, r); i == 0 {
+				return nil
+			}
+		}
+		list = append(list, i)
+	}
+	g := &glyph{}
+	for _, i := range list {
+		f.fill(s, ft, i, max(int(k.span), 1), g)
+	}
+	return g
+}
+
+// fill rasterises one outline and merges it into g.
+func (f *Fonts) fill(s *sheet, ft *sfnt.Font, i sfnt.GlyphIndex, span int, g *glyph) {
+	upem := fixed.I(int(ft.UnitsPerEm()))
+	segs, err := ft.LoadGlyph(&f.buf, i, upem, nil)
+	if err != nil || len(segs) == 0 {
+		return
+	}
+	segs = append(sfnt.Segments(nil), segs...)
+	adv, err := ft.GlyphAdvance(&f.buf, i, upem, xfont.HintingNone)
+	if err != nil {
+		return
+	}
+	scale := s.em / float64(upem)
+	sx, shift := scale, 0.0
+	width := float64(s.cellW * span)
+	switch a := float64(adv) * scale; {
+	case a > width*1.01:
+		sx = scale * width / a
+	case a > 0:
+		shift = (width - a) / 2
+	}
+	if shift < 0.02 {
+		shift = 0
+	}
+	b := segs.Bounds()
+	x0 := int(math.Floor(float64(b.Min.X)*sx + shift))
+	x1 := int(math.Ceil(float64(b.Max.X)*sx+shift)) + 1
+	y0 := int(math.Floor(float64(b.Min.Y) * scale * s.stretch))
+	y1 := int(math.Ceil(float64(b.Max.Y)*scale*s.stretch)) + 1
+	z := vector.NewRasterizer(x1-x0, y1-y0)
+	z.DrawOp = draw.Src
+	at := func(p fixed.Point26_6) (float32, float32) {
+		return float32(float64(p.X)*sx + shift - float64(x0)), float32(float64(p.Y)*scale*s.stretch - float64(y0))
+	}
+	trace(z, segs, at)
+	m := image.NewAlpha(image.Rect(0, 0, x1-x0, y1-y0))
+	z.Draw(m, m.Rect, image.Opaque, image.Point{})
+	g.merge(&glyph{x: x0, y: y0 + s.baseline, w: x1 - x0, h: y1 - y0, mask: m.Pix})
+}
+
+func trace(z *vector.Rasterizer, segs sfnt.Segments, at func(fixed.Point26_6) (float32, float32)) {
+	for _, seg := range segs {
+		ax, ay := at(seg.Args[0])
+		switch seg.Op {
+		case sfnt.SegmentOpMoveTo:
+			z.ClosePath()
+			z.MoveTo(ax, ay)
+		case sfnt.SegmentOpLineTo:
+			z.LineTo(ax, ay)
+		case sfnt.SegmentOpQuadTo:
+			bx, by := at(seg.Args[1])
+			z.QuadTo(ax, ay, bx, by)
+		case sfnt.SegmentOpCubeTo:
+			bx, by := at(seg.Args[1])
+			cx, cy := at(seg.Args[2])
+			z.CubeTo(ax, ay, bx, by, cx, cy)
+		}
+	}
+	z.ClosePath()
+}
+
+// merge lays o over g.
+func (g *glyph) merge(o *glyph) {
+	if g.w == 0 {
+		*g = *o
+		return
+	}
+	x0, y0 := min(g.x, o.x), min(g.y, o.y)
+	x1, y1 := max(g.x+g.w, o.x+o.w), max(g.y+g.h, o.y+o.h)
+	n := &glyph{x: x0, y: y0, w: x1 - x0, h: y1 - y0}
+	n.mask = make([]uint8, n.w*n.h)
+	for _, p := range []*glyph{g, o} {
+		for y := range p.h {
+			for x := range p.w {
+				d := &n.mask[(y+p.y-y0)*n.w+x+p.x-x0]
+				*d = max(*d, p.mask[y*p.w+x])
+			}
+		}
+	}
+	*g = *n
+}

@@ -1,0 +1,149 @@
+package terminal
+
+import (
+	"bottlebar.app/terminal/vt"
+	"fyne.io/fyne/v2"
+)
+
+// Core returns the emulator behind the widget.
+func (t *Terminal) Core() *vt.Terminal { return t.core }
+
+// GridSize returns the columns and rows that fit now.
+func (t *Terminal) GridSize() (cols, rows int) { return t.core.Size() }
+
+// Type sends text as if it were typed: at the prompt, without brackets.
+// Controls are taken out.
+func (t *Terminal) Type(text string) {
+	t.typed(t.core.EncodeText(nil, text))
+}
+
+// Paste sends text as pasted: controls taken out, in brackets where the
+// program asked for them.
+func (t *Terminal) Paste(text string) {
+	if text != "" {
+		t.typed(t.core.EncodePaste(nil, text))
+	}
+}
+
+// typed sends what the person entered, and shows the end of the screen.
+func (t *Terminal) typed(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	t.since = t.now()
+	t.back = 0
+	if t.OnInput != nil {
+		t.OnInput()
+	}
+	t.input(b)
+	t.frame.wake()
+}
+
+// SelectedText returns what is selected, as it goes to the clipboard.
+func (t *Terminal) SelectedText() string {
+	out := ""
+	t.core.View(func(s *vt.Screen) {
+		if t.sel != nil {
+			out = vt.CleanText(s.Selected(*t.sel))
+		}
+	})
+	return out
+}
+
+// ScreenText returns the visible lines as text.
+func (t *Terminal) ScreenText() string {
+	out := ""
+	t.core.View(func(s *vt.Screen) {
+		top := s.Top - min(t.back, s.Top-s.First)
+		out = s.Selected(vt.Selection{
+			From: vt.Point{Line: top}, To: vt.Point{Line: top + s.Rows - 1, Col: s.Cols - 1},
+		})
+	})
+	return out
+}
+
+// SelectAll selects all lines that are kept.
+func (t *Terminal) SelectAll() {
+	t.core.View(func(s *vt.Screen) {
+		all := s.All()
+		t.sel = &all
+	})
+	t.frame.wake()
+}
+
+// Copy puts the selection on the clipboard and says whether there was one.
+func (t *Terminal) Copy() bool {
+	text := t.SelectedText()
+	if text == "" {
+		return false
+	}
+	fyne.CurrentApp().Clipboard().SetContent(text)
+	return true
+}
+
+// PasteClipboard pastes what is on the clipboard.
+func (t *Terminal) PasteClipboard() { t.Paste(fyne.CurrentApp().Clipboard().Content()) }
+
+// Clear drops the scrollback and, where the program is no full-screen one,
+// asks it to draw its line anew.
+func (t *Terminal) Clear() {
+	t.back = 0
+	t.core.ClearScrollback()
+	alt := false
+	t.core.View(func(s *vt.Screen) { alt = s.Modes.AltScreen })
+	if !alt {
+		t.input([]byte{'L' - '@'})
+	}
+	t.frame.wake()
+}
+
+// SetTheme changes the colours.
+func (t *Terminal) SetTheme(th Theme) {
+	if th == (Theme{}) {
+		th = DarkTheme()
+	}
+	t.opts.Theme, t.paint.theme = th, th
+	t.paint.ink = nil
+	t.core.SetColors(th.colors())
+	if l := t.wires.current(); l != nil {
+		l.send(t.core.TakeReplies(nil)) // mode 2031
+	}
+	t.frame.wake()
+}
+
+// SetTextSize changes the size of the letters, in points, from 6 to 48.
+func (t *Terminal) SetTextSize(points float32) {
+	points = min(max(points, minTextSize), maxTextSize)
+	if points == t.opts.TextSize {
+		return
+	}
+	t.opts.TextSize = points
+	t.setScale(t.scale)
+	t.size.trigger()
+	t.frame.wake()
+	if t.OnTextSize != nil {
+		t.OnTextSize(points)
+	}
+}
+
+// TextSize returns the size of the letters in points.
+func (t *Terminal) TextSize() float32 { return t.opts.TextSize }
+
+// SetSuspended stops all painting, for a window that is not shown, and starts
+// it again. Output is still taken in.
+func (t *Terminal) SetSuspended(on bool) {
+	t.hidden = on
+	if !on {
+		t.frame.wake()
+	}
+}
+
+// Dim shows the terminal at 35 per cent of its strength, for what lies over
+// it.
+func (t *Terminal) Dim(on bool) {
+	t.raster.Translucency = 0
+	if on {
+		t.raster.Translucency = 0.65
+	}
+	t.raster.Refresh()
+}
