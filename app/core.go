@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,11 +25,20 @@ func (a *App) Watch(ctx context.Context) <-chan snapshot.Snapshot { return a.bus
 func (a *App) Launch(ctx context.Context, req control.LaunchRequest, progress func(snapshot.Bottle)) (snapshot.Bottle, error) {
 	ctx, done := a.during(ctx)
 	defer done()
-	o := bottle.Options{Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode}
-	if progress != nil {
-		o.Began = func(id string) { a.follow(ctx, id, progress) }
-	}
-	b, err := a.rack.Launch(ctx, o)
+	return a.Begin(ctx, req, func(id string) {
+		if progress != nil {
+			a.follow(ctx, id, progress)
+		}
+	})
+}
+
+// Begin is Launch that tells the bottle's ID as soon as it has one.
+func (a *App) Begin(ctx context.Context, req control.LaunchRequest, began func(id string)) (snapshot.Bottle, error) {
+	ctx, done := a.during(ctx)
+	defer done()
+	b, err := a.rack.Launch(ctx, bottle.Options{
+		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Began: began,
+	})
 	if err != nil {
 		return snapshot.Bottle{}, err
 	}
@@ -154,6 +164,18 @@ func (a *App) Activity(_ context.Context, name string) ([]snapshot.Decision, err
 		return nil, err
 	}
 	return b.Activity(), nil
+}
+
+// AllActivity is what all bottles wanted to reach, oldest first.
+func (a *App) AllActivity(context.Context) ([]snapshot.Decision, error) {
+	var all []snapshot.Decision
+	for _, v := range a.rack.Bottles() {
+		if b, err := a.rack.Get(v.ID); err == nil {
+			all = append(all, b.Activity()...)
+		}
+	}
+	slices.SortStableFunc(all, func(x, y snapshot.Decision) int { return x.Time.Compare(y.Time) })
+	return all, nil
 }
 
 // Policy implements control.Core. Every bottle has the same policy today.

@@ -40,8 +40,8 @@ func (a *App) Serve(ctx context.Context) error {
 	return server.Serve(ctx, l)
 }
 
-// WaitIdle returns when nothing has run or been asked for a while, or ctx ends.
-func (a *App) WaitIdle(ctx context.Context) {
+// waitIdle returns when nothing has run or been asked for a while, or ctx ends.
+func (a *App) waitIdle(ctx context.Context) {
 	tick := time.NewTicker(30 * time.Second)
 	defer tick.Stop()
 	for {
@@ -57,10 +57,27 @@ func (a *App) WaitIdle(ctx context.Context) {
 	}
 }
 
-// TakeOver asks whoever owns the bottles: one without a screen hands over, one
-// with a screen shows itself. It returns true when this process is to go on,
-// and its caller opens again.
-func TakeOver(ctx context.Context, paths Paths) (bool, error) {
+// OpenOnScreen is Open for a process with a screen. An owner without one hands
+// its bottles over; one with a screen comes to the front instead, and the App
+// returned is nil.
+func OpenOnScreen(ctx context.Context, o Options) (*App, error) {
+	o.Screen = true
+	a, err := Open(ctx, o)
+	if !errors.Is(err, ErrOwned) {
+		return a, err
+	}
+	paths, err := FindPaths(o.Getenv("BOTTLEBAR_HOME"))
+	if err != nil {
+		return nil, err
+	}
+	if goOn, err := takeOver(ctx, paths); err != nil || !goOn {
+		return nil, err
+	}
+	return openSoon(ctx, o)
+}
+
+// takeOver asks the owner, and says whether this process is to go on.
+func takeOver(ctx context.Context, paths Paths) (bool, error) {
 	client := &control.Client{Socket: paths.Socket}
 	id, err := client.Identity(ctx)
 	if err != nil {
@@ -72,8 +89,8 @@ func TakeOver(ctx context.Context, paths Paths) (bool, error) {
 	return true, client.HandOver(ctx)
 }
 
-// OpenSoon is Open that waits while the former owner ends.
-func OpenSoon(ctx context.Context, o Options) (*App, error) {
+// openSoon is Open that waits while the former owner ends.
+func openSoon(ctx context.Context, o Options) (*App, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -91,9 +108,9 @@ func OpenSoon(ctx context.Context, o Options) (*App, error) {
 	}
 }
 
-// StartServe starts another process of this program that serves until idle, and
+// startServe starts another process of this program that serves until idle, and
 // returns once it answers. Its output goes to the log in the state folder.
-func StartServe(ctx context.Context, paths Paths, self string) error {
+func startServe(ctx context.Context, paths Paths, self string) error {
 	if err := paths.make(); err != nil {
 		return err
 	}

@@ -14,16 +14,16 @@ import (
 	"bottlebar.app/terminal/vt"
 )
 
-// Owner is the process that owns the bottles, as main offers it.
-type Owner struct {
+// Owner is the process that owns the bottles.
+type Owner interface {
 	// Socket is where it listens.
-	Socket string
+	Socket() string
 	// Serve owns the bottles in this process, without a screen, until ctx ends.
 	// With untilIdle it also ends when nothing has run for a while.
-	Serve func(ctx context.Context, untilIdle bool) error
+	Serve(ctx context.Context, untilIdle bool) error
 	// Start starts another process that serves until idle, and returns once it
 	// answers.
-	Start func(ctx context.Context) error
+	Start(ctx context.Context) error
 }
 
 // Env is what the command line runs in.
@@ -144,7 +144,7 @@ func (c *commands) owner(ctx context.Context) (*control.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &control.Client{Socket: o.Socket}
+	client := &control.Client{Socket: o.Socket()}
 	_, err = client.Identity(ctx)
 	if errors.Is(err, control.ErrNobody) {
 		if err = o.Start(ctx); err == nil {

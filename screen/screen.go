@@ -1,0 +1,161 @@
+package screen
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"bottlebar.app/app"
+	"bottlebar.app/assets/look"
+	"bottlebar.app/macos"
+	"bottlebar.app/session"
+	"bottlebar.app/snapshot"
+	"bottlebar.app/tray"
+	"bottlebar.app/window"
+)
+
+// Options are what Run needs besides the app.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+}
+
+// screen holds what people see. Its fields belong to the toolkit's goroutine.
+type screen struct {
+	fyne     fyne.App
+	app      *app.App
+	log      *slog.Logger
+	tray     *tray.Tray
+	windows  *window.Windows
+	sessions *session.Windows
+	last     snapshot.Snapshot
+	opened   map[string]bool // bottles whose session window was opened by their launch
+	quit     fyne.Window
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// Run shows the app until the person quits or ctx ends. Everything it started
+// has ended when it returns; the bottles go on.
+func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
+	d, ok := f.(desktop.App)
+	if !ok {
+		return errors.New("this system has no menu bar that the toolkit knows")
+	}
+	s := &screen{fyne: f, app: a, log: o.Log, opened: map[string]bool{}}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	f.Settings().SetTheme(look.Theme())
+	s.windows = window.New(window.Options{App: f, Backend: s.backend(), Post: fyne.Do, Now: time.Now})
+	s.sessions = session.New(session.Options{
+		App: f, Backend: sessions{s}, Opener: s.windows, Post: fyne.Do, Now: time.Now, Mac: runtime.GOOS == "darwin", Version: o.Version,
+	})
+	s.tray = tray.New(tray.Options{
+		Host: tray.OnDesktop(d), Actions: s, Post: fyne.Do, Now: time.Now, Template: runtime.GOOS == "darwin",
+	}, a.Snapshot())
+	f.Lifecycle().SetOnStarted(func() {
+		if err := macos.HideDockIcon(); err != nil {
+			s.log.Error("hiding the Dock icon", "error", err)
+		}
+		s.work.Go(s.follow)
+	})
+	stop := context.AfterFunc(ctx, func() { fyne.Do(f.Quit) })
+	f.Run()
+	stop()
+	// The toolkit may drop its own hook for the end, so all of it happens here.
+	s.cancel()
+	s.tray.Close()
+	s.sessions.Close()
+	s.windows.Close()
+	s.work.Wait()
+	return nil
+}
+
+// follow shows each snapshot, and refreshes the times in the menu while
+// bottles run.
+func (s *screen) follow() {
+	updates := s.app.Watch(s.ctx)
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	var last snapshot.Snapshot
+	for {
+		select {
+		case snap, ok := <-updates:
+			if !ok {
+				return
+			}
+			last = snap
+			s.tray.Update(snap)
+			fyne.Do(func() { s.show(snap) })
+		case <-minute.C:
+			if len(last.Bottles) > 0 {
+				s.tray.Update(last)
+			}
+		case <-s.app.Shown():
+			fyne.Do(func() { s.windows.ShowBottles("") })
+		case <-s.app.Left():
+			fyne.Do(s.fyne.Quit)
+		}
+	}
+}
+
+// show runs on the toolkit's goroutine.
+func (s *screen) show(snap snapshot.Snapshot) {
+	s.last = snap
+	s.windows.Update(snap)
+	s.sessions.Update(snap)
+	for _, b := range snap.Bottles {
+		if s.opened[b.ID] && b.State == snapshot.Ready {
+			delete(s.opened, b.ID)
+			s.sessions.Open(b.ID)
+		}
+	}
+}
+
+// Do implements tray.Actions.
+func (s *screen) Do(a tray.Action) {
+	switch a.Verb {
+	case tray.Open:
+		s.sessions.Open(a.Target)
+	case tray.Shell:
+		s.sessions.Shell(a.Target)
+	case tray.CopyIn:
+		s.windows.ShowCopyIn(a.Target)
+	case tray.CopyOut:
+		s.windows.ShowCopyOut(a.Target)
+	case tray.Activity:
+		s.windows.ShowActivity(a.Target)
+	case tray.Prove:
+		s.windows.ShowProof(a.Target)
+	case tray.Stop, tray.Cancel, tray.Discard:
+		s.windows.Stop(a.Target)
+	case tray.Resume:
+		s.opened[a.Target] = true
+		s.windows.Resume(a.Target)
+	case tray.ShowProblem:
+		s.windows.ShowProblem(a.Target)
+	case tray.Launch:
+		s.windows.Launch(a.Target, "")
+	case tray.LaunchOnFolder:
+		s.windows.ShowLaunchOn(a.Target)
+	case tray.Pack:
+		s.windows.ShowPack()
+	case tray.Add:
+		s.windows.ShowAdd()
+	case tray.Library:
+		s.windows.ShowLibrary("")
+	case tray.Bottles:
+		s.windows.ShowBottles("")
+	case tray.Setup:
+		s.windows.ShowSetup()
+	case tray.Quit:
+		s.askQuit()
+	}
+}
