@@ -16,6 +16,11 @@ type replier interface {
 	TakeReplies(dst []byte) []byte
 }
 
+// replayer is a Screen that can also give what scrolled away.
+type replayer interface {
+	AppendReplay(dst []byte, history int) []byte
+}
+
 // recent is a Screen that only remembers the last bytes.
 type recent struct {
 	b   []byte

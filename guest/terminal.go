@@ -46,10 +46,11 @@ type terminal struct {
 
 // viewer is one attached stream.
 type viewer struct {
-	size frame.Size
-	buf  []byte // output that waits
-	lag  bool   // buf was given up: draw the screen anew
-	wake chan struct{}
+	size  frame.Size
+	buf   []byte // output that waits
+	lag   bool   // buf was given up: draw the screen anew
+	drawn bool   // it has been given the screen, and what scrolled away, once
+	wake  chan struct{}
 }
 
 func newTerminal(name string, cmd *exec.Cmd, master *os.File, size frame.Size) *terminal {
@@ -187,7 +188,7 @@ func (t *terminal) info() hop.TerminalInfo {
 
 // view serves one viewer until it leaves or the command ends.
 func (t *terminal) view(ctx context.Context, st *hop.Stream, out *frame.Writer, size frame.Size, fresh bool) {
-	v := &viewer{size: size, lag: !fresh, wake: make(chan struct{}, 1)}
+	v := &viewer{size: size, lag: !fresh, drawn: fresh, wake: make(chan struct{}, 1)}
 	reply := t.join(v)
 	reply.Started = fresh
 	defer t.leave(v)
@@ -227,7 +228,11 @@ func (t *terminal) take(v *viewer) ([]byte, *frame.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v.lag {
-		v.lag = false
+		first := !v.drawn
+		v.lag, v.drawn = false, true
+		if r, ok := t.screen.(replayer); ok && first {
+			return r.AppendReplay(nil, keptLines), nil
+		}
 		// The viewer may have been cut off inside a sequence: cancel it.
 		return t.screen.AppendRedraw([]byte{0x18}), nil
 	}

@@ -20,11 +20,13 @@ type Limits struct {
 	Handshakes int // connections that have not proved themselves yet
 }
 
-// DefaultLimits are far above what the helper needs: it sends a ping each
-// 10 s, keeps under 256 streams, and opens at most 200 a second.
+// defaultLimits are far above what the helper needs: it sends a ping each
+// 10 s, keeps at most 256 connections, and opens at most 200 a second. The
+// multiplexer's buffers double as they grow, so unread bytes cost up to twice
+// their number.
 var defaultLimits = Limits{
-	Frame: 64 << 10, Streams: 512, Unread: 64 << 20,
-	PingRate: 2, PingBurst: 8, OpenRate: 400, OpenBurst: 512, Handshakes: 4,
+	Frame: 64 << 10, Streams: 512, Unread: 40 << 20,
+	PingRate: 2, PingBurst: 8, OpenRate: 400, OpenBurst: 600, Handshakes: 4,
 }
 
 // DefaultLimits returns the limits that a zero [Limits] stands for.

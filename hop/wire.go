@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -74,12 +75,27 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.ready = w.ready[n:]
 		return n, nil
 	}
-	n, err := w.in.Read(p[:min(len(p), int(w.body))])
-	w.body -= uint32(n)
-	if err != nil {
-		w.fail(lost(err))
+	for {
+		n, err := w.in.Read(p[:min(len(p), int(w.body))])
+		w.body -= uint32(n)
+		if n > 0 {
+			return n, nil
+		}
+		if err != nil && !w.woken(err) {
+			w.fail(lost(err))
+			return 0, err
+		}
 	}
-	return n, err
+}
+
+// woken says whether a read ended only because a reset was made here, and
+// lets reading go on.
+func (w *wire) woken(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	_ = w.conn.SetReadDeadline(time.Time{})
+	return true
 }
 
 // next takes one frame from the connection, and before it a reset that was
@@ -88,28 +104,43 @@ func (w *wire) next() error {
 	if w.takeLocal() {
 		return nil
 	}
-	var b [headSize]byte
-	if _, err := io.ReadFull(w.in, b[:]); err != nil {
+	b, err := w.in.Peek(headSize) // a read that is woken loses nothing
+	if err != nil {
+		if w.woken(err) {
+			return nil
+		}
 		return lost(err)
 	}
-	h := parseHead(b[:])
+	h := parseHead(b)
+	_, _ = w.in.Discard(headSize)
 	v, breach := w.gate.in(h)
 	if breach != nil {
 		return breach
 	}
 	if v != pass && h.body() > 0 {
-		if _, err := w.in.Discard(int(h.body())); err != nil {
+		if err := w.discard(int(h.body())); err != nil {
 			return lost(err)
 		}
 	}
 	switch v {
 	case pass:
-		w.ready = append(w.space[:0], b[:]...)
+		w.ready = h.append(w.space[:0])
 		w.body = h.body()
 	case strip:
 		h.size = 0
 		if h.flags != 0 {
 			w.ready = h.append(w.space[:0])
+		}
+	}
+	return nil
+}
+
+func (w *wire) discard(n int) error {
+	for n > 0 {
+		k, err := w.in.Discard(n)
+		n -= k
+		if err != nil && !w.woken(err) {
+			return err
 		}
 	}
 	return nil
@@ -176,6 +207,8 @@ func (w *wire) reset(l *lane) {
 	w.local = append(w.local, l.id)
 	w.remote = append(w.remote, l.id)
 	w.rmu.Unlock()
+	// The multiplexer must hear of it even if the peer sends nothing more.
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
 	select {
 	case w.kick <- struct{}{}:
 	default:
