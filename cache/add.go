@@ -244,7 +244,7 @@ func copyFile(ctx context.Context, file string, src *os.File, size int64, o *Add
 		}
 		// Between files this is the kernel's own copying where it has one.
 		n, err := io.CopyN(out, src, min(copyStep, size-done))
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break // it became shorter: what we have is verified as it is
 		}
 		if err != nil {

@@ -123,7 +123,7 @@ func hang(dir, file string) error {
 	}
 	_, err = l.Add(context.Background(), file, AddOptions{Progress: func(p Progress) {
 		if p.Phase == Verifying {
-			fmt.Println("verifying")
+			fmt.Fprintln(os.Stdout, "verifying")
 			select {} // until somebody kills us
 		}
 	}})

@@ -128,7 +128,7 @@ func hashFile(ctx context.Context, f *os.File, size int64, tell func(done, total
 			told = now
 			tell(done, size)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			tell(done, done)
 			return hex.EncodeToString(h.Sum(nil)), nil
 		}

@@ -3,7 +3,6 @@ package artifact
 import (
 	"archive/tar"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -105,13 +104,4 @@ func withLayer(t testing.TB, layer []byte) []byte {
 func verify(t testing.TB, b []byte) (Summary, error) {
 	t.Helper()
 	return Verify(t.Context(), bytes.NewReader(b), int64(len(b)), nil)
-}
-
-func mustJSON(t testing.TB, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

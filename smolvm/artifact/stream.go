@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 )
 
@@ -149,7 +150,7 @@ func (s *sparse) Skip(n int64) error {
 
 // unexpected turns an end into one that came too early.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -163,7 +164,7 @@ func onlyZeros(r io.Reader) (bool, error) {
 		if !bytes.Equal(buf[:n], zeros[:n]) {
 			return false, nil
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return true, nil
 		}
 		if err != nil {

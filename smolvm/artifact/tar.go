@@ -33,9 +33,6 @@ const (
 // maxExtension bounds a long name or a set of attributes, in bytes.
 const maxExtension = 1 << 20
 
-// maxSpans bounds the stretches of one sparse file.
-const maxSpans = 1 << 20
-
 // entry is one entry of a tar as all readers understand it.
 type entry struct {
 	name   string // as stored
@@ -70,8 +67,8 @@ type pending struct {
 	pax, any         bool
 }
 
-// next returns the next entry, or io.EOF behind the last one, when the end
-// mark was there and nothing but zeros followed.
+// next returns the next entry, or nil behind the last one, when the end mark
+// was there and nothing but zeros followed.
 func (s *scanner) next() (*entry, error) {
 	if err := s.in.Skip(s.rest); err != nil {
 		return nil, err
@@ -81,7 +78,7 @@ func (s *scanner) next() (*entry, error) {
 	for {
 		var b [block]byte
 		if done, err := s.header(&b, p.any); done || err != nil {
-			return nil, endOr(err)
+			return nil, err
 		}
 		if err := s.tick(); err != nil {
 			return nil, err
@@ -101,19 +98,12 @@ func (s *scanner) next() (*entry, error) {
 	}
 }
 
-func endOr(err error) error {
-	if err == nil {
-		return io.EOF
-	}
-	return err
-}
-
 // header reads one block; done says that the tar ended as it should.
 func (s *scanner) header(b *[block]byte, pending bool) (done bool, err error) {
 	switch _, err := io.ReadFull(s.in, b[:]); {
-	case err == io.EOF && !s.any && !pending:
+	case errors.Is(err, io.EOF) && !s.any && !pending:
 		return true, nil // nothing at all is an empty tar
-	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return false, bad("ends too early")
 	case err != nil:
 		return false, err
@@ -150,7 +140,10 @@ func (s *scanner) finish(h header, b *[block]byte, p *pending) (*entry, error) {
 			return nil, bad("has %s as a file with a folder's name", quote(e.name))
 		}
 	case typeSparse:
-		if err := s.sparseMap(h, b, e); err != nil {
+		if !h.gnu {
+			return nil, bad("has %s sparse in a form that readers disagree on", quote(e.name))
+		}
+		if err := s.sparseMap(b, e); err != nil {
 			return nil, err
 		}
 	default:
@@ -212,54 +205,5 @@ func (p *pending) setLink(s string) error {
 		return bad("gives two targets for one link, or an empty one")
 	}
 	p.link, p.hasLink = s, true
-	return nil
-}
-
-// sparseMap reads the list of stored stretches: four in the header, 21 in each
-// block that follows while the one before says so.
-func (s *scanner) sparseMap(h header, b *[block]byte, e *entry) error {
-	if !h.gnu {
-		return bad("has %s sparse in a form that readers disagree on", quote(e.name))
-	}
-	var err error
-	if e.size, err = number(b[483:495]); err != nil {
-		return err
-	}
-	list, more := b[386:482], b[482]
-	var stored, end int64
-	var next [block]byte
-	ended := false
-	for {
-		for ; len(list) >= 24; list = list[24:] {
-			off, err1 := number(list[:12])
-			n, err2 := number(list[12:24])
-			if err := errors.Join(err1, err2); err != nil {
-				return bad("has a damaged sparse map at %s", quote(e.name))
-			}
-			if off == 0 && n == 0 && list[0] == 0 && list[12] == 0 {
-				ended = true // an unused place; no used one may follow
-				continue
-			}
-			if ended || list[0] == 0 || list[12] == 0 || off < end || n > e.size || off > e.size-n || len(e.spans) == maxSpans {
-				return bad("has a damaged sparse map at %s", quote(e.name))
-			}
-			end = off + n
-			stored += n
-			e.spans = append(e.spans, span{off, n})
-		}
-		if more == 0 {
-			break
-		}
-		if ended || more != 1 {
-			return bad("has a damaged sparse map at %s", quote(e.name))
-		}
-		if _, err := io.ReadFull(s.in, next[:]); err != nil {
-			return unexpected(err)
-		}
-		list, more = next[:504], next[504]
-	}
-	if stored != e.stored {
-		return bad("has a damaged sparse map at %s", quote(e.name))
-	}
 	return nil
 }

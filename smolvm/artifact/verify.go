@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 	"sync/atomic"
@@ -248,11 +249,8 @@ func (p *pass) drain() {
 
 // hasher computes both sums and compares the tail with what was parsed.
 type hasher struct {
-	f   *File
-	sha interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
+	f      *File
+	sha    hash.Hash
 	crc    uint32
 	summed int64 // bytes that the CRC is still to cover
 	skip   int64 // bytes before the manifest

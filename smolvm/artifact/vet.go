@@ -110,11 +110,11 @@ func (v *vetter) outer(in stream) error {
 	t := newTree(roleOuter)
 	for {
 		e, err := s.next()
-		if err == io.EOF {
-			return nil
-		}
 		if err != nil {
 			return v.explain("its archive", err)
+		}
+		if e == nil {
+			return nil
 		}
 		name, err := t.add(e)
 		if err == nil && name != "" {
@@ -180,12 +180,10 @@ func (v *vetter) inner(in stream, r role) error {
 	t := newTree(r)
 	for {
 		e, err := s.next()
-		if err == io.EOF {
-			return nil
+		if e == nil {
+			return err
 		}
-		if err == nil {
-			_, err = t.add(e)
-		}
+		_, err = t.add(e)
 		if err == nil {
 			err = v.take(e.size)
 		}
