@@ -75,8 +75,8 @@ func exists(root *os.Root, name string) bool {
 }
 
 // reserve moves from to a name that nobody has, or that nobody gets between
-// looking and moving: an empty file or folder of our own holds the place,
-// and renaming replaces it.
+// looking and moving. For a file an empty one of our own holds the place, and
+// renaming replaces it; a folder never replaces what holds something.
 func reserve(dest *os.Root, from, name string, other bool) (string, error) {
 	fi, err := dest.Lstat(from)
 	if err != nil {
@@ -88,27 +88,28 @@ func reserve(dest *os.Root, from, name string, other bool) (string, error) {
 		if !other && free != name {
 			return name, fs.ErrExist
 		}
-		if fi.IsDir() {
-			err = dest.Mkdir(free, 0o700)
-		} else {
-			var f *os.File
-			if f, err = dest.OpenFile(free, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
-				err = f.Close()
-			}
-		}
-		if errors.Is(err, fs.ErrExist) {
-			tried[free] = true
-			continue
-		}
-		if err != nil {
+		err := claim(dest, from, free, fi.IsDir())
+		if err == nil || !errors.Is(err, fs.ErrExist) {
 			return free, err
 		}
-		if err := dest.Rename(from, free); err != nil {
-			_ = dest.Remove(free)
-			return free, err
-		}
-		return free, nil
+		tried[free] = true
 	}
+}
+
+func claim(dest *os.Root, from, name string, dir bool) error {
+	if dir {
+		return dest.Rename(from, name)
+	}
+	f, err := dest.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_ = f.Close()
+	if err := dest.Rename(from, name); err != nil {
+		_ = dest.Remove(name)
+		return err
+	}
+	return nil
 }
 
 // merge moves from to name as cp -r would: folders are merged, files and

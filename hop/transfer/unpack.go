@@ -141,7 +141,8 @@ type unpacker struct {
 func (u *unpacker) all(r io.Reader) error {
 	u.tops = map[string]bool{}
 	defer u.enter("")
-	tr := tar.NewReader(r)
+	tail := &tail{r: r}
+	tr := tar.NewReader(tail)
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -157,6 +158,9 @@ func (u *unpacker) all(r io.Reader) error {
 			return err
 		}
 	}
+	if tail.n%blockSize != 0 || tail.zeros < 2*blockSize {
+		return errors.New("reading the stream: it ends before its archive does")
+	}
 	// The stream's own end says whether it is whole: an archive ends before.
 	n, err := io.Copy(io.Discard, io.LimitReader(r, maxTrailer+1))
 	if err != nil {
@@ -166,6 +170,29 @@ func (u *unpacker) all(r io.Reader) error {
 		return errors.New("reading the stream: something follows its end")
 	}
 	return u.finish()
+}
+
+// tail counts the zeros at the end of what was read: an archive ends with
+// two blocks of them, and the library takes any end between two files.
+type tail struct {
+	r        io.Reader
+	n, zeros int64
+}
+
+const blockSize = 512
+
+func (t *tail) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	t.n += int64(n)
+	last := n
+	for last > 0 && p[last-1] == 0 {
+		last--
+	}
+	if last > 0 {
+		t.zeros = 0
+	}
+	t.zeros += int64(n - last)
+	return n, err
 }
 
 // entry makes one thing.
