@@ -36,6 +36,7 @@ type Client struct {
 	home   Home
 	runner Runner
 	wait   time.Duration // for a free connection
+	stall  time.Duration // longest silence of a copy
 
 	mu    sync.Mutex
 	gates map[string]*gate
@@ -50,7 +51,7 @@ type gate struct {
 
 // Client binds the command to a home.
 func (in *Install) Client(h Home) *Client {
-	return &Client{in: in, home: h, wait: busyWait, gates: map[string]*gate{}, seen: 1}
+	return &Client{in: in, home: h, wait: busyWait, stall: copyStall, gates: map[string]*gate{}, seen: 1}
 }
 
 // Install is the command that the client calls.

@@ -125,7 +125,7 @@ func (c *Client) transfer(ctx context.Context, name string, args []string) error
 	}
 	defer release()
 	job := c.job(args, nil)
-	job.Stall = copyStall
+	job.Stall = c.stall
 	_, err = c.call(ctx, job)
 	var e *CommandError
 	if errors.As(err, &e) && errors.Is(e.Cause, ErrNotRunning) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 var cp = []string{"machine", "cp"}
@@ -139,6 +140,18 @@ func TestCopyToABusyMachineSaysSo(t *testing.T) {
 		status("m", StateRunning, 1))
 	if err := c.CopyIn(t.Context(), "m", self(t), "/x", CopyOptions{}); !errors.Is(err, ErrBusy) {
 		t.Error(err)
+	}
+}
+
+func TestCopyThatStandsStillEnds(t *testing.T) {
+	c, _ := scripted(t, "1.9.3", reply{Args: cp, Hang: true, Make: "$3"})
+	c.stall = 200 * time.Millisecond
+	dir := t.TempDir()
+	if err := c.CopyOut(t.Context(), "m", "/root/fifo", filepath.Join(dir, "x")); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	if names, _ := os.ReadDir(dir); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
 	}
 }
 

@@ -20,8 +20,8 @@ type Env struct {
 	// gets a copy; "" leaves it to the command.
 	AgentRoot string
 	HomeEnv   []string // further variables for the command
-	// Platform says that Artifact is for another kind of processor than the
-	// host's when it is set: such an artifact, to be refused from 1.2.2 on.
+	// ForeignArtifact is one for another kind of processor, which releases
+	// from 1.2.2 on refuse; "" leaves that promise out.
 	ForeignArtifact string
 }
 

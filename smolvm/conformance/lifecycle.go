@@ -70,6 +70,9 @@ func create(t *testing.T, env Env) {
 		wantError(t, "create for another processor", c.Create(ctx, smolvm.CreateOptions{Name: name, From: env.ForeignArtifact}), smolvm.ErrPlatform)
 	}
 	t.Run("sizes", func(t *testing.T) { sizes(t, env, c) })
+	if dir, err := c.DataDir(ctx, name); err != nil || !strings.HasPrefix(dir, c.Home().Dir) {
+		t.Errorf("data folder %q of home %q, %v", dir, c.Home().Dir, err)
+	}
 	if err := c.Delete(ctx, name); err != nil {
 		t.Errorf("delete: %v", err)
 	}
@@ -96,9 +99,6 @@ func sizes(t *testing.T, env Env, c *smolvm.Client) {
 	}
 	if m, err = c.Status(ctx, name); err != nil || m.CPUs != 2 || m.MemMiB != 512 {
 		t.Errorf("status after update: %+v, %v", m, err)
-	}
-	if dir, err := c.DataDir(ctx, name); err != nil || !strings.HasPrefix(dir, c.Home().Dir) {
-		t.Errorf("data folder %q of home %q, %v", dir, c.Home().Dir, err)
 	}
 }
 
