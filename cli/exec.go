@@ -45,7 +45,6 @@ func (c *commands) exec() *cobra.Command {
 			return c.plain(conn)
 		},
 	}
-	cmd.Flags().SetInterspersed(false)
 	f := cmd.Flags()
 	f.BoolVarP(&req.Terminal, "terminal", "t", false, "give the command a terminal")
 	f.BoolP("interactive", "i", false, "standard input is always passed on; taken for those who are used to it")
