@@ -143,7 +143,7 @@ func (c *card) show(b snapshot.Bottle, now time.Time) {
 	c.shape.Set(st.Shape, st.Color)
 	c.name.Set(look.Clean(b.Name, 48))
 	c.state.Set(st.Word)
-	c.state.SetColor(st.Color)
+	c.state.SetColor(look.OnRaised(st.Color))
 	c.facts.Set(bottleFacts(b, now))
 	c.showParts(b, now)
 	c.extra.Objects = c.extras(b)

@@ -119,7 +119,7 @@ func attemptRow(a snapshot.Attempt) fyne.CanvasObject {
 	if !a.Holds {
 		found.Color = look.ColorFailed
 	}
-	text := look.Column(2, look.NewText(look.Sentence(look.Clean(a.Tried, 120))).Cutting(look.CutEnd), found)
-	row := look.Sides(look.Lead(look.NewShape(shape, color), text), look.NewSecond("must be: "+look.Clean(a.Expect, 40)))
+	text := look.Column(2, look.NewText(look.Capital(look.Clean(a.Tried, 120))).Cutting(look.CutEnd), found)
+	row := look.Sides(look.Lead(look.NewShape(shape, color), text), look.NewSecond("expected: "+look.Clean(a.Expect, 40)))
 	return container.NewStack(look.NewSpace(0, look.TallRow), look.Pad(row, look.Step, look.Edge))
 }

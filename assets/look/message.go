@@ -34,13 +34,23 @@ func Trouble(p snapshot.Problem, choices ...Choice) Message {
 	m := Message{Shape: assets.ShapeFailed, Color: ColorFailed, Choices: choices}
 	lines := Reasons(p)
 	if p.What != "" {
-		m.Title = strings.TrimSuffix(Sentence(Clean(p.What, 120)), ".")
+		m.Title = failing(Clean(p.What, 120))
 		lines = Reasons(snapshot.Problem{Why: p.Why, Cure: p.Cure})
 	} else if len(lines) > 0 {
 		m.Title, lines = strings.TrimSuffix(lines[0], "."), lines[1:]
 	}
 	m.Lines = lines
 	return m
+}
+
+// failing makes a title of what failed: "adding a.smolmachine" is an activity
+// and wants a verb, "the VM ended" has one.
+func failing(what string) string {
+	first, _, _ := strings.Cut(what, " ")
+	if strings.HasSuffix(first, "ing") && len(first) > 4 {
+		what += " failed"
+	}
+	return Capital(what)
 }
 
 // Problem turns an error into the form in which problems are shown.

@@ -41,7 +41,7 @@ func (p *Part) Set(n assets.ShapeName, label string, c fyne.ThemeColorName) {
 	default:
 		p.shape.Set(n, c)
 	}
-	p.text.Text, p.text.Color = label, c
+	p.text.Text, p.text.Color = label, OnRaised(c)
 	p.Hidden = label == "" && n == ""
 	p.text.Refresh()
 	p.Refresh()

@@ -107,6 +107,15 @@ func Dark() Palette {
 	}
 }
 
+// OnRaised returns the colour for text on the raised ground that stands for
+// name: "needs you" is readable there as a shape, but not as small text.
+func OnRaised(name fyne.ThemeColorName) fyne.ThemeColorName {
+	if name == ColorNeedsYou {
+		return ColorText
+	}
+	return name
+}
+
 // For returns the palette of a toolkit variant.
 func For(v fyne.ThemeVariant) Palette {
 	if v == theme.VariantLight {

@@ -2,6 +2,7 @@ package look
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -189,20 +190,30 @@ func CutLeft(s string, limit int) string {
 }
 
 // Sentence gives the parts of an error the form of a sentence: a capital
-// letter in front and a full stop behind. A first word that is a name with
-// capitals or signs of its own stays as it is.
+// letter in front and a full stop behind.
 func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	word, _, _ := strings.Cut(s, " ")
-	if word = strings.TrimRight(word, ":,."); strings.IndexFunc(word, notLower) < 0 {
-		s = strings.ToUpper(s[:1]) + s[1:]
-	}
+	s = Capital(s)
 	if strings.ContainsRune(".?!", rune(s[len(s)-1])) || strings.HasSuffix(s, "…") {
 		return s
 	}
 	return s + "."
 }
+
+// Capital puts a capital letter in front. A first word that is a name with
+// capitals or signs of its own stays as it is.
+func Capital(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	word = strings.TrimRight(word, ":,.")
+	if word == "" || strings.IndexFunc(word, notLower) >= 0 || slices.Contains(lowerNames, word) {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// lowerNames are names that are written small even where a sentence begins.
+var lowerNames = []string{"smolvm"}
 
 func notLower(r rune) bool { return r < 'a' || r > 'z' }
