@@ -21,9 +21,10 @@ const (
 
 // Entries returns the menu for s as seen at now. It does not change s.
 //
-// Bottles that need somebody come first, then the newest. Every entry starts
-// with words or a shape of ours; names and titles from elsewhere are cleaned,
-// cut, and never stand at the start of an entry that acts.
+// Bottles that need somebody come first, then the newest. Text from elsewhere
+// is cleaned and cut; the names of bottles stand behind a shape, those of
+// artifacts before their size, and titles of sessions in quotation marks in a
+// line that does nothing, so that none of them reads as an entry of ours.
 func Entries(s snapshot.Snapshot, now time.Time) []Entry {
 	var out []Entry
 	out = append(out, alerts(s)...)
