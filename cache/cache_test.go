@@ -81,7 +81,7 @@ func left(t testing.TB, l *Library) []string {
 	var out []string
 	err := filepath.WalkDir(l.dir, func(path string, _ os.DirEntry, err error) error {
 		rel, _ := filepath.Rel(l.dir, path)
-		if !slices.Contains([]string{".", tmpName, lockName, indexName}, rel) {
+		if !slices.Contains([]string{".", tmpName, lockName, indexName, watchName, watchName + "/changed"}, rel) {
 			out = append(out, rel)
 		}
 		return err

@@ -28,6 +28,7 @@ const (
 	pendingName = "pending"    // records are being changed: do not believe the index
 	lockName    = "lock"       // held while anything changes
 	tmpName     = "tmp"        // one folder for each file on its way in
+	watchName   = "watch"      // a folder with one file that changes with the index
 	recordExt   = ".json"
 )
 
@@ -67,8 +68,10 @@ func Open(dir string) (*Library, error) {
 	if err != nil {
 		return nil, failed("opening the library", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, tmpName), atomicfile.DirPerm); err != nil {
-		return nil, failed("opening the library", err)
+	for _, name := range []string{tmpName, watchName} {
+		if err := os.MkdirAll(filepath.Join(dir, name), atomicfile.DirPerm); err != nil {
+			return nil, failed("opening the library", err)
+		}
 	}
 	l := &Library{dir: dir, now: func() time.Time { return time.Now().UTC() }, free: freeSpace, copy: copyFile}
 	l.clones = sync.OnceValue(func() bool {
@@ -299,10 +302,8 @@ func (l *Library) writeIndex(list []Artifact) error {
 	if err := atomicfile.Write(filepath.Join(l.dir, indexName), data, 0); err != nil {
 		return err
 	}
-	err = os.Remove(filepath.Join(l.dir, pendingName))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	err = ignoreMissing(os.Remove(filepath.Join(l.dir, pendingName)))
+	l.signal()
 	return err
 }
 

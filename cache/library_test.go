@@ -378,26 +378,3 @@ func TestStrangersInTheFolderAreLeftAlone(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestWatchTellsOfChangesByAnother(t *testing.T) {
-	l := open(t)
-	other, err := Open(l.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	changes, err := l.Watch(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	add(t, other, "web.smolmachine", nil)
-	if _, ok := <-changes; !ok {
-		t.Fatal("closed too early")
-	}
-	if list, err := l.List(); err != nil || len(list) != 1 {
-		t.Errorf("%+v %v", list, err)
-	}
-	cancel()
-	for range changes { // until it is closed
-	}
-}

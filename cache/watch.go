@@ -2,10 +2,21 @@ package cache
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/fsnotify/fsnotify"
+
+	"bottlebar.app/internal/atomicfile"
 )
+
+// signal tells those who watch that the index is new. They watch a folder with
+// one file in it, since on macOS every file of a watched folder is kept open.
+func (l *Library) signal() {
+	path := filepath.Join(l.dir, watchName, "changed")
+	_ = os.WriteFile(path, strconv.AppendInt(nil, l.now().UnixNano(), 10), atomicfile.FilePerm)
+}
 
 // Watch sends when the library changed, by whomever, until ctx ends; then the
 // channel is closed. Changes close to each other may be one message. It also
@@ -15,7 +26,7 @@ func (l *Library) Watch(ctx context.Context) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, failed("watching the library", err)
 	}
-	if err := w.Add(l.dir); err != nil {
+	if err := w.Add(filepath.Join(l.dir, watchName)); err != nil {
 		_ = w.Close()
 		return nil, failed("watching the library", err)
 	}
@@ -28,11 +39,8 @@ func (l *Library) Watch(ctx context.Context) (<-chan struct{}, error) {
 			case <-ctx.Done():
 				return
 			case e, ok := <-w.Events:
-				if !ok || (e.Name == l.dir && e.Has(fsnotify.Remove|fsnotify.Rename)) {
+				if !ok || (filepath.Base(e.Name) == watchName && e.Has(fsnotify.Remove|fsnotify.Rename)) {
 					return
-				}
-				if filepath.Base(e.Name) != indexName || e.Has(fsnotify.Remove) {
-					continue
 				}
 			case _, ok := <-w.Errors:
 				if !ok {
