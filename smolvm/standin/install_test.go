@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,8 +20,14 @@ import (
 	"bottlebar.app/smolvm/artifact/build"
 )
 
-// built are the programs that the tests run, made once.
-var built struct{ command, sockt string }
+// built are the programs that the tests run, and the artifacts, each made
+// once.
+var built struct {
+	command, sockt string
+
+	mu        sync.Mutex
+	artifacts map[string][]byte // by command line
+}
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
@@ -184,7 +191,23 @@ func (in *install) sh(line string) string {
 }
 
 // guestArtifact writes an artifact with busybox, sockt and a user of id 1000.
-func guestArtifact(t *testing.T, path string, m build.Manifest) {
+func guestArtifact(t *testing.T, path string, cmd []string) {
+	t.Helper()
+	built.mu.Lock()
+	defer built.mu.Unlock()
+	key := strings.Join(cmd, " ")
+	if built.artifacts[key] == nil {
+		if built.artifacts == nil {
+			built.artifacts = map[string][]byte{}
+		}
+		built.artifacts[key] = newGuestArtifact(t, cmd)
+	}
+	if err := os.WriteFile(path, built.artifacts[key], 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newGuestArtifact(t *testing.T, cmd []string) []byte {
 	t.Helper()
 	files, err := build.DemoFiles("")
 	if err != nil {
@@ -206,21 +229,15 @@ func guestArtifact(t *testing.T, path string, m build.Manifest) {
 		}
 	}
 	files = append(files, build.File{Name: "bin/sockt", Mode: 0o755, Data: sockt}, build.File{Name: "home/user", Mode: fs.ModeDir | 0o755, UID: 1000, GID: 1000})
-	m.Platform = "linux/amd64"
-	if m.Image == "" {
-		m.Image = "heldout:latest"
+	m := build.Manifest{
+		Image: "heldout:latest", Platform: "linux/amd64", CPUs: 2, MemMiB: 1024, Cmd: cmd,
+		Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 	}
-	if m.CPUs == 0 {
-		m.CPUs, m.MemMiB = 2, 1024
-	}
-	m.Env = append(m.Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	var b bytes.Buffer
 	if err := build.Write(&b, m, build.Layer{Files: files}); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return b.Bytes()
 }
 
 // newMachine creates and starts machine m from a guest artifact. Releases that
@@ -235,12 +252,8 @@ func newMachine(t *testing.T, version string, create ...string) *install {
 
 func (in *install) create(flags ...string) {
 	in.t.Helper()
-	var m build.Manifest
-	if in.version == "1.0.2" || in.version == "1.7.7" {
-		m.Cmd = []string{"sleep", "100000"}
-	}
 	art := filepath.Join(in.work, "a.smolmachine")
-	guestArtifact(in.t, art, m)
+	guestArtifact(in.t, art, in.idle())
 	argv := append([]string{"machine", "create", "--from", art}, flags...)
 	if in.version == "0.8.0" {
 		argv = append(argv, "m")
@@ -248,6 +261,14 @@ func (in *install) create(flags ...string) {
 		argv = append(argv, "--name", "m")
 	}
 	in.ok(argv...)
+}
+
+// idle is the command that an artifact needs to be started at all.
+func (in *install) idle() []string {
+	if in.version == "1.0.2" || in.version == "1.7.7" {
+		return []string{"sleep", "100000"}
+	}
+	return nil
 }
 
 func (in *install) record() *record {

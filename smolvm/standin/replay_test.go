@@ -17,8 +17,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-
-	"bottlebar.app/smolvm/artifact/build"
 )
 
 // sample is one recorded run of a real release.
@@ -381,14 +379,10 @@ func TestRecordedCasesWithARunningMachineGiveTheSame(t *testing.T) {
 // layRunning adds the artifacts with a guest in them and the host's sockets.
 func layRunning(t *testing.T, in *install) {
 	t.Helper()
-	idle := []string{}
-	if in.version == "1.0.2" || in.version == "1.7.7" {
-		idle = []string{"sleep", "100000"}
-	}
 	for name, cmd := range map[string][]string{
-		"a": idle, "cmd": {"sleep", "100000"}, "nocmd": nil, "cmdexit": {"/bin/false"}, "cmdbad": {"/no/such/cmd"},
+		"a": in.idle(), "cmd": {"sleep", "100000"}, "nocmd": nil, "cmdexit": {"/bin/false"}, "cmdbad": {"/no/such/cmd"},
 	} {
-		guestArtifact(t, filepath.Join(in.work, name+".smolmachine"), build.Manifest{Cmd: cmd})
+		guestArtifact(t, filepath.Join(in.work, name+".smolmachine"), cmd)
 	}
 	serveUnix(t, filepath.Join(in.work, "bb.sock"), func(c *net.UnixConn) {
 		io.Copy(c, c)

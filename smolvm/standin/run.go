@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"bottlebar.app/internal/frame"
-
-	"github.com/creack/pty"
 )
 
 func notifyChild(c chan os.Signal) { signal.Notify(c, syscall.SIGCHLD) }
@@ -108,13 +106,13 @@ func (c *command) start(path string) error {
 // it runs.
 func (c *command) connect(attr *os.ProcAttr) (ends []*os.File, err error) {
 	if c.req.Mode == modeTTY {
-		master, slave, err := pty.Open()
+		master, slave, err := openTerminal()
 		if err != nil {
 			return nil, err
 		}
 		// 0.8.0 tells the terminal in the container no size, ever.
 		if c.g.c.Release > r080 {
-			pty.Setsize(master, &pty.Winsize{Rows: c.req.Rows, Cols: c.req.Cols})
+			resize(master, c.req.Cols, c.req.Rows)
 		}
 		attr.Files = []*os.File{slave, slave, slave}
 		attr.Sys.Setctty = true
@@ -183,7 +181,7 @@ func (c *command) listen() {
 		case kind == frame.Resize && c.req.Mode == modeTTY && c.g.c.Release > r080:
 			var s frame.Size
 			if json.Unmarshal(p, &s) == nil {
-				pty.Setsize(c.input, &pty.Winsize{Rows: s.Rows, Cols: s.Cols})
+				resize(c.input, s.Cols, s.Rows)
 			}
 		}
 	}

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -31,6 +32,11 @@ func main() {
 			conn.CloseWrite()
 		}()
 		io.Copy(os.Stdout, conn)
+	case "ask": // a line there, a line back
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		fmt.Fprint(conn, line)
+		line, _ = bufio.NewReader(conn).ReadString('\n')
+		fmt.Print(line)
 	case "recv", "slowrecv":
 		got, err := io.Copy(io.Discard, conn)
 		fmt.Printf("recv %d end %s\n", got, end(err))
@@ -52,10 +58,6 @@ func main() {
 	case "hold": // stays connected for n seconds
 		time.Sleep(time.Duration(n) * time.Second)
 		fmt.Println("held")
-	case "open": // says when the connection ends
-		fmt.Println("connected")
-		io.Copy(io.Discard, conn)
-		fmt.Println("closed")
 	}
 }
 
