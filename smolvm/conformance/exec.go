@@ -163,74 +163,88 @@ func (s *suite) terminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	screen := make(chan string, 1024)
+	d := watch(t, p)
+	// Each question gives an answer that its own echo does not hold.
+	d.typed("echo ready-$((1+1))\n")
+	d.expect("ready-2")
+	d.typed("test -t 0 && echo tty-$((2+2)); pwd; echo term=$TERM.\n")
+	d.expect("tty-4", "/usr", "term=xterm-256color.")
+	if s.env.Install.Version.Family() != smolvm.FamilyA { // 0.8.0 passes no size on
+		d.typed("stty size; echo size-$((3+3))\n")
+		d.expect("30 100", "size-6")
+		if err := pty.Setsize(p, &pty.Winsize{Rows: 43, Cols: 132}); err != nil {
+			t.Fatal(err)
+		}
+		d.typed("while [ \"$(stty size)\" != '43 132' ]; do sleep 0.05; done; echo resized-$((4+4))\n")
+		d.expect("resized-8")
+	}
+	// Only a command that has begun gets the signal; before, the shell reads
+	// the byte itself.
+	d.typed("sh -c 'echo begun-$((6+6)); exec sleep 500'\n")
+	d.expect("begun-12")
+	d.typed("\x03")
+	d.expect("> ")
+	d.typed("echo int-$((5+5))\n")
+	d.expect("int-10")
+	d.typed("exit 9\n")
+	for text := range d.screen {
+		d.seen += text
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 9 {
+		t.Errorf("%v, screen %q", err, d.seen)
+	}
+}
+
+// dialogue is a talk with a program on a terminal.
+type dialogue struct {
+	t      *testing.T
+	tty    *os.File
+	screen chan string // closed when the program has ended
+	seen   string      // not yet asked for
+}
+
+func watch(t *testing.T, tty *os.File) *dialogue {
+	d := &dialogue{t: t, tty: tty, screen: make(chan string, 1024)}
 	go func() {
-		defer close(screen)
+		defer close(d.screen)
 		buf := make([]byte, 4096)
 		for {
-			n, err := p.Read(buf)
-			screen <- string(buf[:n])
+			n, err := tty.Read(buf)
+			d.screen <- string(buf[:n])
 			if err != nil {
 				return
 			}
 		}
 	}()
-	seen := ""
-	expect := func(what string) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		for !strings.Contains(seen, what) {
+	return d
+}
+
+func (d *dialogue) typed(s string) {
+	d.t.Helper()
+	if _, err := io.WriteString(d.tty, s); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// expect waits for texts, one after the other.
+func (d *dialogue) expect(texts ...string) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 20*time.Second)
+	defer cancel()
+	for _, text := range texts {
+		for !strings.Contains(d.seen, text) {
 			select {
-			case s, ok := <-screen:
-				if seen += s; !ok {
-					t.Fatalf("ended before %q in %q", what, seen)
+			case s, ok := <-d.screen:
+				if d.seen += s; !ok {
+					d.t.Fatalf("ended before %q in %q", text, d.seen)
 				}
 			case <-ctx.Done():
-				t.Fatalf("no %q in %q", what, seen)
+				d.t.Fatalf("no %q in %q", text, d.seen)
 			}
 		}
-		_, seen, _ = strings.Cut(seen, what)
-	}
-	// Each question gives an answer that its own echo does not hold.
-	typed := func(s string) {
-		t.Helper()
-		if _, err := io.WriteString(p, s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	typed("echo ready-$((1+1))\n")
-	expect("ready-2")
-	typed("test -t 0 && echo tty-$((2+2)); pwd; echo term=$TERM.\n")
-	expect("tty-4")
-	expect("/usr")
-	expect("term=xterm-256color.")
-	if s.env.Install.Version.Family() != smolvm.FamilyA { // 0.8.0 passes no size on
-		typed("stty size; echo size-$((3+3))\n")
-		expect("30 100")
-		expect("size-6")
-		if err := pty.Setsize(p, &pty.Winsize{Rows: 43, Cols: 132}); err != nil {
-			t.Fatal(err)
-		}
-		typed("while [ \"$(stty size)\" != '43 132' ]; do sleep 0.05; done; echo resized-$((4+4))\n")
-		expect("resized-8")
-	}
-	// Only a command that has begun gets the signal; before, the shell reads
-	// the byte itself.
-	typed("sh -c 'echo begun-$((6+6)); exec sleep 500'\n")
-	expect("begun-12")
-	typed("\x03")
-	expect("> ")
-	typed("echo int-$((5+5))\n")
-	expect("int-10")
-	typed("exit 9\n")
-	for s := range screen {
-		seen += s
-	}
-	err = cmd.Wait()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 9 {
-		t.Errorf("%v, screen %q", err, seen)
+		_, d.seen, _ = strings.Cut(d.seen, text)
 	}
 }
 
