@@ -263,7 +263,7 @@ func (a *App) sidecars(ctx context.Context) (*sidecar.Fleet, error) {
 	}
 	var d sidecar.Driver
 	if choice.Kind == sidecar.KindDocker {
-		d, err = sidecar.NewDocker(choice.Engine, sidecar.DockerOptions{App: a.instance(), Binaries: a.o.Binaries, Subnet: s.Subnet, Log: a.log})
+		d, err = sidecar.NewDocker(choice.Engine, sidecar.DockerOptions{App: Instance(a.paths.State), Binaries: a.o.Binaries, Subnet: s.Subnet, Log: a.log})
 	} else {
 		p := sidecar.ProcessOptions{Binaries: a.o.Binaries, Log: a.log}
 		if len(a.o.Sidecar) > 0 {
@@ -297,10 +297,10 @@ func (a *App) choose(ctx context.Context) (sidecar.Choice, error) {
 	return sidecar.Choose(ctx, s.Driver, sidecar.FindOptions{Host: host, Home: home, UID: os.Getuid(), GOOS: runtime.GOOS, Getenv: a.o.Getenv})
 }
 
-// instance names this state folder on an engine, so that two owners with
-// different folders leave each other's sidecars alone.
-func (a *App) instance() string {
-	sum := sha256.Sum256([]byte(a.paths.State))
+// Instance names the owner of a state folder on an engine, so that two owners
+// with different folders leave each other's sidecars alone.
+func Instance(state string) string {
+	sum := sha256.Sum256([]byte(state))
 	return hex.EncodeToString(sum[:8])
 }
 
