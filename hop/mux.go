@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -51,6 +52,7 @@ type mux struct {
 	wire    *wire
 	session *yamux.Session
 	opening chan struct{} // one token for each stream whose first answer has not come
+	order   sync.Mutex    // held from a stream's number to its first frame
 }
 
 // newMux starts the multiplexer on conn. The guest is its client.
@@ -117,7 +119,11 @@ func (m *mux) open(ctx context.Context, t Type) (*Stream, error) {
 	case <-m.wire.done:
 		return nil, m.lost()
 	}
+	// The multiplexer numbers a stream and sends its first frame in two steps; two
+	// callers between them would arrive out of order, which the gate takes for an attack.
+	m.order.Lock()
 	ys, err := m.session.OpenStream()
+	m.order.Unlock()
 	if err != nil {
 		m.opened()
 		if m.dead() {
