@@ -28,9 +28,9 @@ type agent struct {
 	free    chan struct{} // one item per free slot
 
 	mu     sync.Mutex
-	execed bool // the person has run a command
-	main   int  // pid of the machine's own command, 0 when none runs
-	cells  []int
+	execed bool   // the person has run a command
+	main   int    // pid of the machine's own command, 0 when none runs
+	cells  []*kid // containers of commands, up to 1.0.2
 }
 
 func newAgent(c bootConfig, console *os.File, control *net.UnixConn, outside *os.File) *agent {
@@ -184,6 +184,15 @@ type kid struct {
 	pid  int
 	done chan struct{}
 	code int // valid after done: the exit code, or 128 and the signal
+}
+
+func (k *kid) ended() bool {
+	select {
+	case <-k.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func newKids() *kids {

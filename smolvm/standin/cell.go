@@ -32,8 +32,9 @@ func (g *agent) startCommand(path string, argv []string, attr *os.ProcAttr) (k *
 		k, err = g.kids.start(path, argv, attr)
 		return k, false, err
 	}
+	g.cells = slices.DeleteFunc(g.cells, (*kid).ended)
 	if len(g.cells) > 0 {
-		k, err = g.joinCell(g.cells[0], path, argv, attr)
+		k, err = g.joinCell(g.cells[0].pid, path, argv, attr)
 		return k, false, err
 	}
 	attr.Sys.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS
@@ -41,13 +42,7 @@ func (g *agent) startCommand(path string, argv []string, attr *os.ProcAttr) (k *
 	if err != nil {
 		return nil, false, err
 	}
-	g.cells = append(g.cells, k.pid)
-	go func() {
-		<-k.done
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.cells = slices.DeleteFunc(g.cells, func(pid int) bool { return pid == k.pid })
-	}()
+	g.cells = append(g.cells, k)
 	return k, true, nil
 }
 

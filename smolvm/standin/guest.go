@@ -189,19 +189,19 @@ func layFolders(c bootConfig) error {
 func layRun(c bootConfig) error {
 	run := filepath.Join(c.Root, "run")
 	if c.Release >= r177 {
-		if err := os.Mkdir(filepath.Join(run, "smolvm"), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(run, "smolvm/init"), nil, 0o755); err != nil {
-			return err
-		}
-	}
-	if c.Release >= r193 {
 		lock := filepath.Join(run, "lock")
 		if err := os.Mkdir(lock, 0o755); err != nil {
 			return err
 		}
-		return os.Chmod(lock, 0o777|os.ModeSticky)
+		if err := os.Chmod(lock, 0o777|os.ModeSticky); err != nil {
+			return err
+		}
+	}
+	if c.Release >= r193 {
+		if err := os.Mkdir(filepath.Join(run, "smolvm"), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(run, "smolvm/init"), nil, 0o755)
 	}
 	return nil
 }

@@ -289,9 +289,11 @@ func (c *command) expire() {
 		// that was joined goes on with it.
 		if c.own || c.g.c.Release >= r177 {
 			killTree(c.kid.pid)
+			<-c.kid.done
 		}
 	case modeTTY:
 		killTree(c.kid.pid)
+		<-c.kid.done
 	}
 	for _, o := range c.outputs {
 		o.from.SetReadDeadline(time.Now())
