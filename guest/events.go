@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,7 +164,10 @@ func shorten(b []byte, max int) (json.RawMessage, error) {
 	return nil, errors.New("the event is too large, however short its texts are")
 }
 
-// cut shortens every string in v, and lists to 200 elements.
+// maxElements is how much of a list or an object is kept when it is cut.
+const maxElements = 200
+
+// cut shortens every string in v, and every list and object.
 func cut(v any, limit int) any {
 	switch v := v.(type) {
 	case string:
@@ -170,14 +175,16 @@ func cut(v any, limit int) any {
 			return v[:limit] + "…"
 		}
 	case []any:
-		v = v[:min(len(v), 200)]
+		v = v[:min(len(v), maxElements)]
 		for i := range v {
 			v[i] = cut(v[i], limit)
 		}
 		return v
 	case map[string]any:
-		for k := range v {
-			v[k] = cut(v[k], limit)
+		for i, k := range slices.Sorted(maps.Keys(v)) {
+			if v[k] = cut(v[k], limit); i >= maxElements {
+				delete(v, k)
+			}
 		}
 	}
 	return v

@@ -77,6 +77,9 @@ func Run(ctx context.Context, cfg hop.HelperConfig, opts Options) error {
 	if h.cfg.Events == "" {
 		h.cfg.Events = hop.DefaultEvents
 	}
+	if h.cfg.Replace {
+		replace(ctx, h.cfg.Events)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer h.wg.Wait()
 	defer cancel()

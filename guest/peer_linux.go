@@ -1,7 +1,9 @@
 package guest
 
 import (
+	"context"
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,17 +13,52 @@ const nobodyUID = 65534
 
 // peerUID is the user at the other end of a Unix socket.
 func peerUID(conn *net.UnixConn) uint32 {
+	if c := credentials(conn); c != nil {
+		return c.Uid
+	}
+	return nobodyUID
+}
+
+func credentials(conn *net.UnixConn) (c *unix.Ucred) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return nobodyUID
+		return nil
 	}
-	uid := uint32(nobodyUID)
 	_ = raw.Control(func(fd uintptr) {
-		if c, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			uid = c.Uid
-		}
+		c, _ = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
-	return uid
+	return c
+}
+
+// replaceAfter is what a helper that is replaced gets to end by itself.
+const replaceAfter = 5 * time.Second
+
+// replace ends the process that listens for hooks, by the number that the
+// kernel gives for it. It may be stopped or stuck.
+func replace(ctx context.Context, events string) {
+	conn, err := net.DialTimeout("unix", events, time.Second)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	c := credentials(conn.(*net.UnixConn))
+	if c == nil || c.Pid <= 1 || int(c.Pid) == unix.Getpid() || int(c.Uid) != unix.Geteuid() {
+		return
+	}
+	fd, err := unix.PidfdOpen(int(c.Pid), 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = unix.Close(fd) }()
+	gone := func(d time.Duration) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(d/time.Millisecond))
+		return n > 0 || (err != nil && err != unix.EINTR)
+	}
+	_ = unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0)
+	if ctx.Err() == nil && !gone(replaceAfter) {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		gone(replaceAfter)
+	}
 }
 
 // hide keeps other processes, also of the same user, from reading this one's

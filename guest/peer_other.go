@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"context"
 	"errors"
 	"net"
 )
@@ -10,6 +11,8 @@ import (
 // The helper runs on Linux alone; elsewhere the package only compiles.
 
 func peerUID(*net.UnixConn) uint32 { return 65534 }
+
+func replace(context.Context, string) {}
 
 func hide() error { return errors.New("the helper runs on Linux") }
 

@@ -17,6 +17,9 @@ type HelperConfig struct {
 	Proxy  string `json:"proxy,omitempty"`  // where egress is accepted; empty means 127.0.0.1:3128
 	Events string `json:"events,omitempty"` // socket for hooks; empty means /run/bottlebar/hook.sock
 	User   string `json:"user,omitempty"`   // who requests without a user run as; empty means root
+	// Replace ends a helper that already serves the hooks' socket, and with
+	// it its terminals, before the new one starts.
+	Replace bool `json:"replace,omitempty"`
 }
 
 // DefaultProxy is where a guest reaches the proxy.

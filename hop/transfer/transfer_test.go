@@ -352,6 +352,7 @@ func file(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.
 func folder(name string) tar.Header {
 	return tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: 0o755}
 }
+
 func symlink(name, to string) tar.Header {
 	return tar.Header{Name: name, Typeflag: tar.TypeSymlink, Linkname: to}
 }
