@@ -100,12 +100,18 @@ func rest(ctx context.Context, long time.Duration) error {
 	}
 }
 
-// until asks until the answer is yes, an error, or the step's time is over.
+// final is an answer after which asking again has no use.
+type final struct{ error }
+
+// until asks until the answer is yes or final, or the step's time is over.
 func until(ctx context.Context, what string, ok func() (bool, error)) error {
 	for {
 		yes, err := ok()
 		if yes && err == nil {
 			return nil
+		}
+		if f := (final{}); errors.As(err, &f) {
+			return f.error
 		}
 		if over := rest(ctx, pause); over != nil {
 			return fmt.Errorf("waiting until %s: %w", what, errors.Join(err, over))

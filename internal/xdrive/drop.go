@@ -140,20 +140,21 @@ func (s *drop) finish(ctx context.Context) error {
 func (s *drop) answer(event xgb.Event) (bool, error) {
 	switch e := event.(type) {
 	case xproto.ClientMessageEvent:
-		yes := e.Data.Data32[1]&1 == 1
 		switch e.Type {
 		case s.atom("XdndStatus"):
 			if s.let {
 				return false, nil
 			}
-			if !yes {
+			if e.Data.Data32[1]&1 == 0 {
 				_ = s.say("XdndLeave")
 				return false, ErrRefused
 			}
 			s.let = true
 			return false, s.say("XdndDrop", 0, xproto.TimeCurrentTime)
 		case s.atom("XdndFinished"):
-			if !yes {
+			// The lowest bit says whether the drop was taken, but the window library puts
+			// the length of the list there: of an even one the bit is not set.
+			if e.Data.Data32[1] == 0 {
 				return true, ErrRefused
 			}
 			return true, nil

@@ -157,7 +157,7 @@ func (d *desk) target(w Window, accept bool) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			return string(list), p.message(owner.Owner, owner.Owner, "XdndFinished", 0, [5]uint32{uint32(w.ID), 1})
+			return string(list), p.message(owner.Owner, owner.Owner, "XdndFinished", 0, [5]uint32{uint32(w.ID), uint32(len(list))})
 		}
 	}
 }
