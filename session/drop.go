@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,7 +153,7 @@ func (v *view) complain(bad []error, of int) {
 	}
 	title := "Not copied"
 	if of > 1 {
-		title = look.Count(len(bad), "of the dropped things was not copied", "of the dropped things were not copied")
+		title = fmt.Sprintf("%d of %d dropped items not copied", len(bad), of)
 	}
 	v.drops = look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: title,
 		Choices: []look.Choice{{Label: "Dismiss", Do: func() { v.drops = look.Message{}; v.show() }}}}

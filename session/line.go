@@ -16,7 +16,7 @@ import (
 type statusLine struct {
 	v     *view
 	root  *fyne.Container
-	left  []*look.Part // state, bottle, artifact, proof, activity, caveat
+	left  []*look.Part // state, bottle, caveat, artifact, proof, activity
 	right []*look.Part // what passes: a copy with its Cancel, or the size of letters
 }
 
@@ -26,10 +26,10 @@ func newStatusLine(v *view) *statusLine {
 	l.left = []*look.Part{
 		look.NewPart("", v.toBottles),
 		look.NewPart("", v.toBottles),
+		look.NewPart("", nil), // early: it must be seen in a narrow window too
 		look.NewPart("", func() { o.ShowLibrary(v.bottle.ArtifactID) }),
 		look.NewPart("", v.toProof),
 		look.NewPart("", func() { o.ShowActivity(v.k.bottle) }),
-		look.NewPart("", nil),
 	}
 	l.right = []*look.Part{look.NewPart("", nil), look.NewPart("", v.cancelCopy)}
 	l.transient("", false)
@@ -43,7 +43,7 @@ func newStatusLine(v *view) *statusLine {
 }
 
 func (l *statusLine) show(s line) {
-	for i, p := range []piece{s.state, s.bottle, s.artifact, s.proof, s.activity, s.caveat} {
+	for i, p := range []piece{s.state, s.bottle, s.caveat, s.artifact, s.proof, s.activity} {
 		l.left[i].Set(p.shape, p.label, p.color)
 	}
 	l.root.Refresh()

@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 
 	"bottlebar.app/assets/look"
@@ -47,6 +46,7 @@ type view struct {
 	phase   phase
 	attempt int // counts calls of attach; an answer to an older one is dropped
 	conn    terminal.Conn
+	joined  bool // there was a session once
 	exit    *int
 	cause   error
 	copies  copies
@@ -57,7 +57,7 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	v := &view{owner: w, k: k}
 	v.ctx, v.stop = context.WithCancel(w.ctx)
 	v.term = terminal.New(terminal.Options{
-		Post: w.o.Post, Theme: termTheme(), TextSize: look.BodySize,
+		Post: w.o.Post, Fonts: w.fonts, Theme: termTheme(), TextSize: look.BodySize,
 		Name: "Bottlebar", Version: w.o.Version, Mac: w.o.Mac,
 	})
 	v.term.OnEnd = v.ended
@@ -70,8 +70,7 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	v.veil = newDropCover()
 	v.bars = look.Column(0)
 	v.line = newStatusLine(v)
-	padded := container.New(layout.NewCustomPaddedLayout(look.TermPadding, look.TermPadding, look.TermPadding, look.TermPadding), v.term)
-	screen := container.NewStack(v.ground, padded, v.cover, v.veil)
+	screen := container.NewStack(v.ground, v.term, v.cover, v.veil) // the terminal has TermPadding around its grid
 	v.root = container.New(&paneLayout{}, screen, v.bars, v.line.root)
 	for _, s := range v.shortcuts() {
 		win.Canvas().AddShortcut(s, func(fyne.Shortcut) { v.shortcut(s) })
@@ -156,7 +155,7 @@ func (v *view) attached(attempt int, conn terminal.Conn, err error) {
 		v.show()
 		return
 	}
-	v.phase, v.conn = live, conn
+	v.phase, v.conn, v.joined = live, conn, true
 	v.term.Attach(conn)
 	v.show()
 	v.appeared()
@@ -182,9 +181,7 @@ func (v *view) ended(err error) {
 // appeared puts the keyboard into the terminal.
 func (v *view) appeared() {
 	if c := fyne.CurrentApp().Driver().CanvasForObject(v.term); c != nil {
-		if f, ok := any(v.term).(fyne.Focusable); ok {
-			c.Focus(f)
-		}
+		c.Focus(v.term)
 	}
 }
 
@@ -217,6 +214,10 @@ func (v *view) covering() fyne.CanvasObject {
 		}
 	case connecting:
 		return container.NewCenter(look.NewText("Connecting").Colored(look.ColorQuiet))
+	case cutOff:
+		if !v.joined {
+			return look.NewSpace(0, 0) // there was never anything to see
+		}
 	}
 	return nil
 }

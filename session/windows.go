@@ -45,7 +45,7 @@ type Opener interface {
 	ShowProof(bottle string)
 }
 
-// Options are what Windows needs. All fields are required but Mac and Version.
+// Options are what Windows needs. All fields are required down to Now.
 type Options struct {
 	App     fyne.App
 	Backend Backend
@@ -54,6 +54,9 @@ type Options struct {
 	Now     func() time.Time
 	Mac     bool   // Command is the key of shortcuts
 	Version string // told to programs that ask for the terminal's version
+	// FontCache is where the index of the system's fonts is kept; empty is
+	// the user's cache folder.
+	FontCache string
 }
 
 // Windows holds the session windows of all bottles. Its methods belong to the
@@ -64,7 +67,10 @@ type Windows struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	open   map[key]*window
+	fonts  *terminal.Fonts // shared by all windows
 	last   snapshot.Snapshot
+	// awaited is the bottle whose window opens as soon as it is known.
+	awaited string
 }
 
 type key struct{ bottle, session string }
@@ -79,14 +85,20 @@ type window struct {
 // New returns Windows without any window.
 func New(o Options) *Windows {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &Windows{o: o, ctx: ctx, cancel: cancel, open: map[key]*window{}}
+	w := &Windows{o: o, ctx: ctx, cancel: cancel, open: map[key]*window{}, fonts: terminal.NewFonts(o.FontCache)}
 	o.App.Settings().AddListener(func(fyne.Settings) { w.retheme() })
 	return w
 }
 
-// Open shows the session window of the bottle with that ID. An unknown bottle
-// opens nothing.
-func (w *Windows) Open(bottle string) { w.show(key{bottle, Main}) }
+// Open shows the session window of the bottle with that ID. For a bottle that
+// no snapshot has shown yet the window comes with the first one that does.
+func (w *Windows) Open(bottle string) {
+	if _, known := find(w.last.Bottles, bottle); !known && w.open[key{bottle, Main}] == nil {
+		w.awaited = bottle
+		return
+	}
+	w.show(key{bottle, Main})
+}
 
 // Shell shows a further window with a shell in the bottle: one that was closed
 // while its shell went on, else a new one.
@@ -104,6 +116,10 @@ func (w *Windows) Shell(bottle string) {
 // are closed if nobody looks at them, and say so if somebody does.
 func (w *Windows) Update(s snapshot.Snapshot) {
 	w.last = s
+	if _, known := find(s.Bottles, w.awaited); known {
+		w.Open(w.awaited)
+		w.awaited = ""
+	}
 	for k, win := range w.open {
 		b, ok := find(s.Bottles, k.bottle)
 		switch {
@@ -152,6 +168,7 @@ func (w *Windows) show(k key) {
 		w.open[k] = win
 	}
 	win.shown = true
+	win.view.term.SetSuspended(false)
 	win.Show()
 	win.RequestFocus() // Show alone leaves a menu-bar app's window behind others
 	win.view.appeared()
@@ -182,6 +199,7 @@ func (w *Windows) hide(k key) {
 		return
 	}
 	win.shown = false
+	win.view.term.SetSuspended(true) // output is taken in, but not painted
 	win.Hide()
 }
 
