@@ -28,9 +28,9 @@ type journal struct {
 }
 
 type denyKey struct {
-	via, host string
-	port      uint16
-	reason    Reason
+	via, host, sni string
+	port           uint16
+	reason         Reason
 }
 
 type gathered struct {
@@ -60,7 +60,7 @@ func (j *journal) tell(d Decision, canary bool) {
 		j.sink(d)
 		return
 	}
-	key := denyKey{d.Via, d.Host, d.Port, d.Reason}
+	key := denyKey{d.Via, d.Host, d.SNI, d.Port, d.Reason}
 	now := time.Now()
 	if g := j.quiet[key]; g != nil && now.Before(g.until) {
 		g.more++

@@ -1,0 +1,64 @@
+package egress
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestFloodOfDeniesIsCountedAndHidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines []Decision
+		j := newJournal(func(d Decision) { lines = append(lines, d) })
+		for i := range 100_000 {
+			j.tell(Decision{Kind: Denied, Via: "connect", Host: fmt.Sprintf("h%d.example", i), Reason: NotAllowed}, false)
+		}
+		j.tell(Decision{Kind: Allowed, Host: "allowed.example"}, false)
+		j.tell(Decision{Kind: Denied, Host: "canary.example"}, true)
+		j.tell(Decision{Kind: Denied, Host: "canary.example"}, true)
+		if len(lines) > linesPerSecond+3 {
+			t.Errorf("%d lines", len(lines))
+		}
+		last := lines[len(lines)-3:]
+		if last[0].Kind != Allowed || last[1].Host != "canary.example" || last[2].Host != "canary.example" {
+			t.Errorf("the lines that matter are %+v", last)
+		}
+		time.Sleep(2 * quietFor) // fake time
+		synctest.Wait()
+		total := 0
+		for _, d := range lines {
+			if d.Kind == Denied && d.Host != "canary.example" || d.Kind == Lost {
+				total += d.Count
+			}
+		}
+		if total != 100_000 {
+			t.Errorf("the counts add up to %d", total)
+		}
+		j.close()
+	})
+}
+
+func TestLikeDeniesBecomeOneLineWithACount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines []Decision
+		j := newJournal(func(d Decision) { lines = append(lines, d) })
+		for range 50 {
+			j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 443, Reason: NotAllowed}, false)
+		}
+		j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 80, Reason: NotAllowed}, false)
+		if len(lines) != 2 || lines[0].Count != 1 || lines[1].Port != 80 {
+			t.Fatalf("at once: %+v", lines)
+		}
+		time.Sleep(3 * quietFor)
+		synctest.Wait()
+		if len(lines) != 3 || lines[2].Count != 49 || lines[2].Host != "a.example" {
+			t.Fatalf("later: %+v", lines)
+		}
+		j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 443, Reason: NotAllowed}, false)
+		if len(lines) != 4 {
+			t.Errorf("after a while: %d lines", len(lines))
+		}
+		j.close()
+	})
+}
