@@ -17,7 +17,7 @@ import (
 
 // pair is a listener and a helper that found it.
 type pair struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	ln      *hop.Listener
 	session *hop.Session
@@ -30,14 +30,14 @@ type pair struct {
 }
 
 // testContext ends a test that hangs, well before the runner does.
-func testContext(t *testing.T) context.Context {
+func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 // shortDir is a folder whose sockets have short paths.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	dir, err := os.MkdirTemp("/tmp", "bb")
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t testing.TB) *pair {
 	t.Helper()
 	dir := shortDir(t)
 	ctx, stop := context.WithCancel(testContext(t))
@@ -224,7 +224,7 @@ func waitGone(t *testing.T, pidFile string) {
 }
 
 // eventually polls for something that happens elsewhere.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	ctx := testContext(t)
 	tick := time.NewTicker(10 * time.Millisecond)

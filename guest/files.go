@@ -31,6 +31,13 @@ const (
 	grace    = 5 * time.Second // for a child to clear up
 )
 
+// pipeSize is what the pipes to a child are enlarged to.
+const pipeSize = 1 << 20
+
+// wholeMark follows the errand once the child's input is complete. A pipe
+// that ends looks the same whether its writer was done or broke off.
+const wholeMark = 'k'
+
 // errand is what a child reads from descriptor 3: who to become and what to
 // do. Its answer goes to descriptor 4.
 type errand struct {
@@ -46,16 +53,12 @@ func (h *helper) asUser(ctx context.Context, acc account, verb string, req any, 
 	if err != nil {
 		return err
 	}
-	job, err := json.Marshal(errand{User: acc.User, Groups: acc.groups, Request: raw})
-	if err != nil {
-		return err
-	}
 	c, err := h.child(verb)
 	if err != nil {
 		return remote(err, "starting a process")
 	}
 	defer c.close()
-	return c.run(ctx, job, in, out, reply)
+	return c.run(ctx, errand{User: acc.User, Groups: acc.groups, Request: raw}, in, out, reply)
 }
 
 // child is one such process.
@@ -75,6 +78,7 @@ func (h *helper) child(verb string) (*child, error) {
 			c.close()
 			return nil, err
 		}
+		enlarge(w)
 		*p.r, *p.w = r, w
 	}
 	c.cmd.Env = []string{"PATH=" + defaultPath, "LANG=C.UTF-8"}
@@ -102,7 +106,7 @@ func (c *child) close() {
 
 // run carries bytes until the child has answered. When ctx ends its input
 // breaks off, which makes it clear up, and after a while it is killed.
-func (c *child) run(ctx context.Context, job []byte, in io.Reader, out io.Writer, reply any) error {
+func (c *child) run(ctx context.Context, job errand, in io.Reader, out io.Writer, reply any) error {
 	over := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -121,12 +125,15 @@ func (c *child) run(ctx context.Context, job []byte, in io.Reader, out io.Writer
 		}
 	})
 	wg.Go(func() {
-		_, _ = c.job.Write(job)
-		_ = c.job.Close()
-		if in != nil {
-			_, _ = io.Copy(c.in, in)
+		err := hop.WriteMessage(c.job, job)
+		if err == nil && in != nil {
+			_, err = io.CopyBuffer(onlyWriter{c.in}, onlyReader{in}, make([]byte, pipeSize))
 		}
 		_ = c.in.Close()
+		if err == nil {
+			_, _ = c.job.Write([]byte{wholeMark})
+		}
+		_ = c.job.Close()
 	})
 	var carried error
 	wg.Go(func() {
@@ -139,8 +146,8 @@ func (c *child) run(ctx context.Context, job []byte, in io.Reader, out io.Writer
 	_, _ = c.in.Close(), c.answer.Close()
 	werr := c.cmd.Wait()
 	close(over)
-	if u, ok := in.(interface{ unblock() }); ok {
-		u.unblock()
+	if st, ok := in.(*hop.Stream); ok {
+		_ = st.SetReadDeadline(time.Unix(1, 0)) // nobody needs the rest
 	}
 	wg.Wait()
 	switch {
@@ -161,15 +168,11 @@ func errandMain(verb string, in io.Reader, out io.Writer) error {
 		return errors.New("this verb is for the helper's own use")
 	}
 	defer func() { _ = answers.Close() }()
-	b, err := io.ReadAll(io.LimitReader(jobs, 1<<20))
-	if err != nil {
-		return err
-	}
 	var e errand
-	if err := json.Unmarshal(b, &e); err != nil {
+	if err := hop.ReadMessage(jobs, &e); err != nil {
 		return fmt.Errorf("this verb is for the helper's own use: %w", err)
 	}
-	reply, err := doErrand(verb, e, in, out)
+	reply, err := doErrand(verb, e, &whole{r: in, mark: jobs}, out)
 	if err != nil {
 		return hop.WriteFailure(answers, remote(err, "in the bottle"))
 	}
@@ -257,7 +260,7 @@ func (h *helper) receive(ctx context.Context, st *hop.Stream) {
 		}
 	}()
 	var reply hop.SendReply
-	if err := h.asUser(ctx, acc, verbUnpack, req, &framed{st: st}, nil, &reply); err != nil {
+	if err := h.asUser(ctx, acc, verbUnpack, req, st, nil, &reply); err != nil {
 		if ctx.Err() != nil {
 			st.Reset()
 			return
@@ -268,75 +271,20 @@ func (h *helper) receive(ctx context.Context, st *hop.Stream) {
 	_ = hop.WriteAnswer(st, reply)
 }
 
-// framed turns a stream into frames for the child's pipe, on which an end
-// would otherwise look like a break: only a stream that ended well ends with
-// a frame that says so.
-type framed struct {
-	st   *hop.Stream
-	rest []byte
-	end  bool
-	buf  [frame.MaxPayload]byte
-}
+// whole is a child's input, which ends well only if the mark came.
+type whole struct{ r, mark io.Reader }
 
-func (f *framed) Read(p []byte) (int, error) {
-	for len(f.rest) == 0 {
-		if f.end {
-			return 0, io.EOF
-		}
-		n, err := f.st.Read(f.buf[:])
-		var b buffer
-		w := frame.NewWriter(&b)
-		if n > 0 {
-			_ = w.Write(frame.Stdin, f.buf[:n])
-		}
-		if errors.Is(err, io.EOF) {
-			_ = w.Write(frame.CloseStdin, nil)
-			f.end = true
-		} else if err != nil {
-			return 0, err
-		}
-		f.rest = b
+func (w *whole) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 || !errors.Is(err, io.EOF) {
+		return n, err
 	}
-	n := copy(p, f.rest)
-	f.rest = f.rest[n:]
-	return n, nil
-}
-
-// unblock ends a Read that nobody needs any more.
-func (f *framed) unblock() { _ = f.st.SetReadDeadline(time.Unix(1, 0)) }
-
-type buffer []byte
-
-func (b *buffer) Write(p []byte) (int, error) {
-	*b = append(*b, p...)
-	return len(p), nil
-}
-
-// unframed is the child's end of it.
-type unframed struct {
-	r    *frame.Reader
-	rest []byte
-	end  bool
-}
-
-func (u *unframed) Read(p []byte) (int, error) {
-	for len(u.rest) == 0 {
-		if u.end {
-			return 0, io.EOF
-		}
-		kind, b, err := u.r.Next()
-		switch {
-		case err != nil:
-			return 0, errors.New("the app broke off")
-		case kind == frame.CloseStdin:
-			u.end = true
-		default:
-			u.rest = b
-		}
+	var b [1]byte
+	if _, err := io.ReadFull(w.mark, b[:]); err != nil || b[0] != wholeMark {
+		return 0, errors.New("the app broke off")
 	}
-	n := copy(p, u.rest)
-	u.rest = u.rest[n:]
-	return n, nil
+	w.mark = strings.NewReader(string(wholeMark)) // whoever asks again is told the same
+	return 0, io.EOF
 }
 
 // unpack runs as the user.
@@ -358,7 +306,7 @@ func unpack(req hop.SendRequest, in io.Reader) (hop.SendReply, error) {
 	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
 		return hop.SendReply{}, &hop.RemoteError{Code: hop.CodeNoFolder, Message: fmt.Sprintf("the folder %s is not there", hop.Clean(dir, 200))}
 	}
-	report, err := transfer.Unpack(context.Background(), &unframed{r: frame.NewReader(in)}, dir,
+	report, err := transfer.Unpack(context.Background(), in, dir,
 		transfer.Options{Exists: req.Exists, Rename: rename})
 	if err != nil {
 		return hop.SendReply{}, err

@@ -17,7 +17,7 @@ import (
 
 // watch reads a terminal in the background.
 type watch struct {
-	t    *testing.T
+	t    testing.TB
 	term *hop.Terminal
 	mu   sync.Mutex
 	b    bytes.Buffer

@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +65,15 @@ func replace(ctx context.Context, events string) {
 // hide keeps other processes, also of the same user, from reading this one's
 // memory: it holds the secret.
 func hide() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// enlarge makes a pipe hold more, as far as the system lets it.
+func enlarge(f *os.File) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
+}
 
 // vsockDial connects to a port of the host by the machine's own socket
 // family, past the pipe. Nothing must answer there.

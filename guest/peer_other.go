@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 )
 
 // The helper runs on Linux alone; elsewhere the package only compiles.
@@ -13,6 +14,8 @@ import (
 func peerUID(*net.UnixConn) uint32 { return 65534 }
 
 func replace(context.Context, string) {}
+
+func enlarge(*os.File) {}
 
 func hide() error { return errors.New("the helper runs on Linux") }
 

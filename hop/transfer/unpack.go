@@ -74,7 +74,7 @@ func Unpack(ctx context.Context, r io.Reader, dir string, o Options) (Report, er
 		return Report{}, err
 	}
 	defer stage.clear()
-	u := &unpacker{ctx: ctx, o: o, root: stage.root, seen: map[string]bool{}, dir: stage.root}
+	u := &unpacker{ctx: ctx, o: o, root: stage.root, seen: map[string]bool{}, dir: stage.root, buf: make([]byte, progressStep)}
 	if err := u.all(r); err != nil {
 		return Report{}, err
 	}
@@ -133,6 +133,9 @@ type unpacker struct {
 	tops    map[string]bool
 	links   []link
 	folders []dated
+
+	buf   []byte
+	sized int64 // what Bytes is once the current file is whole
 
 	dirName string // of the folder below, "" for the root
 	dir     *os.Root
@@ -314,6 +317,7 @@ func (u *unpacker) file(name string, h *tar.Header, r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	u.sized = u.report.Bytes + h.Size
 	err = u.fill(f, name, r)
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -349,9 +353,12 @@ func (u *unpacker) create(name string, h *tar.Header) (*os.File, error) {
 // fill copies content, reporting and stopping on the way.
 func (u *unpacker) fill(w io.Writer, name string, r io.Reader) error {
 	for {
-		n, err := io.CopyN(w, r, progressStep)
-		u.report.Bytes += n
-		if errors.Is(err, io.EOF) {
+		n, err := io.ReadFull(r, u.buf)
+		if _, werr := w.Write(u.buf[:n]); werr != nil {
+			return werr
+		}
+		u.report.Bytes += int64(n)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && u.sized == u.report.Bytes {
 			return nil
 		}
 		if err != nil {
