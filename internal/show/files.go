@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"time"
 )
 
 // files are what is dropped on the session: made anew for each show.
@@ -137,11 +136,7 @@ func dropsFolder(ctx context.Context, p *play) error {
 	if err := p.display.Drop(ctx, p.session, middle(p.session), p.given.folder); err != nil {
 		return err
 	}
-	// The window says what is being copied while it is; a moment later is soon enough.
-	if err := rest(ctx, 150*time.Millisecond); err != nil {
-		return err
-	}
-	if err := p.snap("folder-copying", p.session.Area); err != nil {
+	if err := p.liveliest(ctx, "folder-copying", p.session.Area); err != nil {
 		return err
 	}
 	if err := p.awaitInBottle(ctx, p.given.sums, sumsInBottle...); err != nil {

@@ -44,7 +44,8 @@ func give(ctx context.Context, o options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	s, err := newStage(ctx, o)
+	// A show that is interrupted needs its stage to clear up.
+	s, err := newStage(context.WithoutCancel(ctx), o)
 	if err != nil {
 		return fmt.Errorf("setting the stage: %w", err)
 	}

@@ -66,7 +66,10 @@ func (p *play) driver() string { return p.stage.driver }
 
 // evidence takes a picture of a failed step and says where to look.
 func (p *play) evidence() error {
-	err := p.display.Save(filepath.Join(p.stage.shots, "failed"+p.suffix()+".png"), p.display.Bounds())
+	img, err := p.display.Picture(p.display.Bounds())
+	if err == nil {
+		err = xdrive.Save(filepath.Join(p.stage.shots, "failed"+p.suffix()+".png"), img)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	menu := ""
@@ -130,9 +133,50 @@ func (p *play) picture(ctx context.Context, name string, area image.Rectangle) e
 
 // snap saves a picture of what is there now.
 func (p *play) snap(name string, area image.Rectangle) error {
+	img, err := p.display.Picture(area)
+	if err != nil {
+		return err
+	}
+	return p.save(name, img)
+}
+
+func (p *play) save(name string, img image.Image) error {
 	p.shot++
-	file := fmt.Sprintf("%02d-%s%s.png", p.shot, name, p.suffix())
-	return p.display.Save(filepath.Join(p.stage.shots, file), area)
+	return xdrive.Save(filepath.Join(p.stage.shots, fmt.Sprintf("%02d-%s%s.png", p.shot, name, p.suffix())), img)
+}
+
+// liveliest watches an area for a second, from now on, and saves the look that
+// differs most from the first: what is shown only while something goes on.
+func (p *play) liveliest(ctx context.Context, name string, area image.Rectangle) error {
+	first, err := p.display.Picture(area)
+	if err != nil {
+		return err
+	}
+	best, most := first, 0
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		img, err := p.display.Picture(area)
+		if err != nil {
+			return err
+		}
+		if d := difference(first, img); d > most {
+			best, most = img, d
+		}
+		if err := rest(ctx, pause/2); err != nil {
+			return err
+		}
+	}
+	return p.save(name, best)
+}
+
+// difference counts the pixels that are not the same in two pictures of one size.
+func difference(a, b *image.RGBA) int {
+	n := 0
+	for i := 0; i+3 < len(a.Pix) && i+3 < len(b.Pix); i += 4 {
+		if !bytes.Equal(a.Pix[i:i+4], b.Pix[i:i+4]) {
+			n++
+		}
+	}
+	return n
 }
 
 // kindOf is the part of a picture's or log's name that tells which show made it.

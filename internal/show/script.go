@@ -176,8 +176,14 @@ func types(ctx context.Context, p *play) error {
 	if err := p.display.Focus(ctx, p.session); err != nil {
 		return err
 	}
-	if err := p.display.Type(ctx, "hello from the keyboard\n!echo \"typed by hand: ~/\\$HOME's 100%\" > typed.txt && cat typed.txt\n"); err != nil {
-		return err
+	for _, line := range []string{"hello from the keyboard\n", "!echo \"typed by hand: ~/\\$HOME's 100%\" > typed.txt && cat typed.txt\n"} {
+		if err := p.display.Type(ctx, line); err != nil {
+			return err
+		}
+		// A person waits for the prompt too.
+		if err := p.settle(ctx, p.session.Area); err != nil {
+			return err
+		}
 	}
 	if err := p.awaitInBottle(ctx, "typed by hand: ~/$HOME's 100%\n", "cat", "typed.txt"); err != nil {
 		return err

@@ -231,7 +231,14 @@ func (s *stage) clearShots() error {
 
 // clear ends everything, the last first, and removes the show's folder.
 func (s *stage) clear() error {
-	if s.app != nil {
+	if s.app != nil && s.app.alive() == nil {
+		// Only a show that failed comes here with its app: bottles would outlive it.
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		_, err := s.ask(ctx, "stop", "--all")
+		cancel()
+		if err != nil {
+			fmt.Fprintln(s.logs, "clearing the stage:", err)
+		}
 		s.app.kill()
 	}
 	if s.panel != nil {

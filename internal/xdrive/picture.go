@@ -39,12 +39,8 @@ func (d *Display) Picture(area image.Rectangle) (*image.RGBA, error) {
 	return img, nil
 }
 
-// Save writes a picture of an area as PNG.
-func (d *Display) Save(file string, area image.Rectangle) error {
-	img, err := d.Picture(area)
-	if err != nil {
-		return err
-	}
+// Save writes a picture as PNG.
+func Save(file string, img image.Image) error {
 	f, err := os.Create(file)
 	if err != nil {
 		return err

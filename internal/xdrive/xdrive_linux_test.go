@@ -204,7 +204,11 @@ func TestAPictureShowsTheWindowWhereItIs(t *testing.T) {
 		return err == nil && img.RGBAAt(100, 50) == color.RGBA{0x2f, 0x6b, 0x4f, 0xff}
 	})
 	file := filepath.Join(t.TempDir(), "a.png")
-	if err := d.Save(file, d.Bounds()); err != nil {
+	whole, err := d.Picture(d.Bounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(file, whole); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(file)
