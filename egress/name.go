@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -101,10 +102,12 @@ func normalise(s string) (string, netip.Addr, error) {
 	}
 	s = strings.TrimSuffix(s, ".")
 	name, err := names.ToASCII(s)
-	if err != nil {
+	if err != nil || !utf8.ValidString(s) {
 		return "", netip.Addr{}, errName
 	}
-	if !plausible(name) {
+	// What does not map to itself would be judged as one name and, written once
+	// more, be another.
+	if again, err := names.ToASCII(name); err != nil || again != name || !plausible(name) {
 		return "", netip.Addr{}, errName
 	}
 	return name, netip.Addr{}, nil
