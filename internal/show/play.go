@@ -236,10 +236,16 @@ func (p *play) menuPicture(ctx context.Context, name string) error {
 	if err := p.picture(ctx, name, corner.Inset(-24)); err != nil {
 		return err
 	}
-	if err := p.display.Key(ctx, "Escape"); err != nil {
-		return err
-	}
-	return p.display.AwaitGone(ctx, popup)
+	// A menu that has just been filled may not have the keyboard yet.
+	return until(ctx, "the menu closes", func() (bool, error) {
+		if err := p.display.Key(ctx, "Escape"); err != nil {
+			return false, err
+		}
+		short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		defer cancel()
+		err := p.display.AwaitGone(short, popup)
+		return err == nil, err
+	})
 }
 
 // open chooses a menu entry that opens a window, and returns the window with the
