@@ -168,6 +168,11 @@ func (p *play) liveliest(ctx context.Context, name string, area image.Rectangle)
 	return p.save(name, best)
 }
 
+// plain says that nothing is drawn in a picture: it has one colour.
+func plain(img *image.RGBA) bool {
+	return len(img.Pix) < 8 || bytes.Equal(img.Pix[4:], img.Pix[:len(img.Pix)-4])
+}
+
 // difference counts the pixels that are not the same in two pictures of one size.
 func difference(a, b *image.RGBA) int {
 	n := 0
@@ -194,17 +199,17 @@ func kindOf(name string) string {
 
 func (p *play) suffix() string { return p.options.suffix() }
 
-// settle waits until two looks in a row see the same, or for two seconds: a cursor
-// may blink for ever.
+// settle waits until two looks in a row see the same and something is drawn, or for
+// three seconds: a cursor may blink for ever.
 func (p *play) settle(ctx context.Context, area image.Rectangle) error {
-	end := time.Now().Add(2 * time.Second)
+	end := time.Now().Add(3 * time.Second)
 	var last []byte
 	for same := 0; same < 2 && time.Now().Before(end); {
 		img, err := p.display.Picture(area)
 		if err != nil {
 			return err
 		}
-		if bytes.Equal(img.Pix, last) {
+		if bytes.Equal(img.Pix, last) && !plain(img) {
 			same++
 		} else {
 			same = 0
