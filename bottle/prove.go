@@ -220,7 +220,8 @@ func judge(p *proof, req hop.ProbeRequest, reply hop.ProbeReply, nonce string) {
 		switch a.Kind {
 		case "health":
 			var h egress.Health
-			_ = json.Unmarshal([]byte(a.Body), &h)
+			// Only the first value counts: what cleaned the text marked the line's end.
+			_ = json.NewDecoder(strings.NewReader(a.Body)).Decode(&h)
 			same := nonce != "" && h.Nonce == nonce
 			p.add("way-out", "ask the sidecar for this bottle's nonce", "the nonce", word(same, "the nonce", "another answer: "+found), a.Status == 200 && same)
 		case "echo":
