@@ -23,6 +23,7 @@ var script = []step{
 	{"A dropped file arrives, its path is typed at the prompt", 30 * time.Second, dropsFile},
 	{"A dropped folder arrives, byte for byte", 40 * time.Second, dropsFolder},
 	{"A closed window comes back with its session", 30 * time.Second, comesBack},
+	{"Bottles, Activity and Setup tell about it", 40 * time.Second, tells},
 	{"exec passes output and exit code through", 20 * time.Second, execs},
 	{"cp brings the folder back, byte for byte", 30 * time.Second, copiesOut},
 	{"prove finds every way out closed", 40 * time.Second, proves},
@@ -225,6 +226,28 @@ func comesBack(ctx context.Context, p *play) error {
 		return err
 	}
 	return p.picture(ctx, "session-again", p.session.Area)
+}
+
+// tells opens the other windows beside a running bottle, for their pictures.
+func tells(ctx context.Context, p *play) error {
+	for _, w := range []struct{ entry, title, picture string }{
+		{"Bottles…", "Bottles", "bottles"}, {"Activity…", "Activity", "activity"}, {"Setup", "Setup", "setup"},
+	} {
+		opened, err := p.open(ctx, func(x xdrive.Window) bool { return strings.HasPrefix(x.Title, w.title) }, traytest.Starting(w.entry))
+		if err != nil {
+			return err
+		}
+		if err := p.picture(ctx, w.picture, opened.Area); err != nil {
+			return err
+		}
+		if err := p.display.CloseWindow(opened); err != nil {
+			return err
+		}
+		if err := p.display.AwaitGone(ctx, opened); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func stops(ctx context.Context, p *play) error {
