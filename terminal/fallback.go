@@ -14,6 +14,8 @@ import (
 	"github.com/go-text/typesetting/fontscan"
 	"github.com/go-text/typesetting/language"
 	"github.com/go-text/typesetting/shaping"
+	"github.com/srwiley/oksvg"
+	"github.com/srwiley/rasterx"
 	"golang.org/x/image/math/fixed"
 )
 
@@ -39,24 +41,54 @@ const (
 	scanned
 )
 
-// draw returns a glyph, or nil where none has it, now at least.
+// draw returns a glyph, or nil where none has it, now at least. A font that
+// has all of a cluster as one glyph is preferred to one that has its parts.
 func (b *fallback) draw(s *sheet, text string, k glyphKey) *glyph {
 	runes := []rune(text)
 	if len(runes) > 1 && runes[len(runes)-1] == 0xfe0e {
 		runes = runes[:len(runes)-1]
 	}
+	fonts := []*gofont.Face{b.system(runes[0]), b.emojiFace()}
 	if pictured(runes, k) {
-		if face := b.emojiFace(); face != nil && has(face, runes[0]) {
+		fonts[0], fonts[1] = fonts[1], fonts[0]
+	}
+	var first *gofont.Face
+	for _, face := range fonts {
+		if face == nil || !has(face, runes[0]) {
+			continue
+		}
+		if first == nil {
+			first = face
+		}
+		if b.parts(face, runes) == 1 {
 			return b.run(s, face, runes, k)
 		}
 	}
-	face := b.system(runes[0])
-	if face == nil || !has(face, runes[0]) {
-		if face = b.emojiFace(); face == nil || !has(face, runes[0]) {
-			return nil
+	switch {
+	case first == nil:
+		return nil
+	case pictured(runes, k):
+		return b.run(s, first, runes[:1], k) // the parts side by side would be too small
+	}
+	return b.run(s, first, runes, k)
+}
+
+// parts is the number of glyphs that a cluster takes.
+func (b *fallback) parts(face *gofont.Face, runes []rune) int {
+	n := 0
+	for _, g := range b.shape(face, runes, 16).Glyphs {
+		if g.Advance != 0 {
+			n++
 		}
 	}
-	return b.run(s, face, runes, k)
+	return n
+}
+
+func (b *fallback) shape(face *gofont.Face, runes []rune, em float64) shaping.Output {
+	return b.shaper.Shape(shaping.Input{
+		Text: runes, RunEnd: len(runes), Face: face, Size: fixed.Int26_6(em * 64),
+		Direction: di.DirectionLTR, Script: language.LookupScript(runes[0]), Language: "en",
+	})
 }
 
 // pictured says whether a cluster is to be shown as an emoji.
@@ -103,6 +135,7 @@ func (b *fallback) system(r rune) *gofont.Face {
 	if b.fonts == nil {
 		return nil
 	}
+	b.fonts.SetScript(language.LookupScript(r))
 	return b.fonts.ResolveFace(r)
 }
 
@@ -151,13 +184,12 @@ func (quiet) Printf(string, ...any) {}
 func (b *fallback) run(s *sheet, face *gofont.Face, runes []rune, k glyphKey) *glyph {
 	w, h := s.cellW*int(max(k.span, 1)), s.cellH
 	em := s.em
-	shape := func() shaping.Output {
-		return b.shaper.Shape(shaping.Input{
-			Text: runes, RunEnd: len(runes), Face: face, Size: fixed.Int26_6(em * 64),
-			Direction: di.DirectionLTR, Script: language.LookupScript(runes[0]), Language: "en",
-		})
+	out := b.shape(face, runes, em)
+	if face == b.emoji && len(out.Glyphs) > 0 {
+		if svg, ok := face.GlyphData(out.Glyphs[0].GlyphID).(gofont.GlyphSVG); ok {
+			return drawing(svg.Source, w, h)
+		}
 	}
-	out := shape()
 	colored := inColour(face, out)
 	adv := float64(out.Advance) / 64
 	if adv <= 0 {
@@ -168,7 +200,7 @@ func (b *fallback) run(s *sheet, face *gofont.Face, runes []rune, k glyphKey) *g
 		if colored {
 			em = min(em, float64(h)*0.95)
 		}
-		out = shape()
+		out = b.shape(face, runes, em)
 		adv = float64(out.Advance) / 64
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -211,4 +243,23 @@ func fromImage(img *image.NRGBA, colored bool) *glyph {
 		g.pix[i+3] = uint8(a)
 	}
 	return g
+}
+
+// artSide is the side of the square that the pictures of the toolkit's emoji
+// font are drawn in; their own view boxes are about placing, not size.
+const artSide = 64
+
+// drawing renders a picture of the toolkit's emoji font into the middle of its
+// cells.
+func drawing(svg []byte, w, h int) *glyph {
+	icon, err := oksvg.ReadIconStream(bytes.NewReader(svg))
+	if err != nil {
+		return nil
+	}
+	side := min(float64(w), float64(h)) * 0.98
+	icon.ViewBox.X, icon.ViewBox.Y, icon.ViewBox.W, icon.ViewBox.H = 0, 0, artSide, artSide
+	icon.SetTarget((float64(w)-side)/2, (float64(h)-side)/2, side, side)
+	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	icon.Draw(rasterx.NewDasher(w, h, rasterx.NewScannerGV(w, h, img, img.Rect)), 1)
+	return fromImage(img, true)
 }

@@ -8,6 +8,7 @@ import (
 	xfont "golang.org/x/image/font"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Fonts draws characters for terminals and keeps what it drew. Terminals that
@@ -178,6 +179,9 @@ func (f *Fonts) draw(s *sheet, k glyphKey) *glyph {
 			}
 		}
 		return f.others.draw(s, string(k.r), k)
+	}
+	if whole := []rune(norm.NFC.String(k.text)); len(whole) == 1 {
+		return f.draw(s, glyphKey{r: whole[0], style: k.style, span: k.span})
 	}
 	if g := f.stack(s, k); g != nil {
 		return g

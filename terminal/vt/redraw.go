@@ -57,14 +57,14 @@ func (w *drawer) style(c Cell) {
 }
 
 // cells writes the columns of a line. A wrapped line is written to its end,
-// so that what follows runs over as it did.
-func (w *drawer) cells(cells []Cell, wrapped bool) {
+// so that what follows runs over as it did; the column that a wide character
+// left empty there fills itself again.
+func (w *drawer) cells(cells []Cell, wrapped, wideNext bool) {
 	n := len(cells)
 	for !wrapped && n > 0 && cells[n-1].empty() {
 		n--
 	}
-	// The column that a wide character left empty fills itself again.
-	if wrapped && n > 1 && cells[n-1].empty() {
+	if wrapped && wideNext && cells[n-1].empty() {
 		n--
 	}
 	for _, c := range cells[:n] {
@@ -77,8 +77,8 @@ func (w *drawer) cells(cells []Cell, wrapped bool) {
 }
 
 // line writes a line and the way to the next one.
-func (w *drawer) line(cells []Cell, wrapped, last bool) {
-	w.cells(cells, wrapped)
+func (w *drawer) line(cells []Cell, wrapped, wideNext, last bool) {
+	w.cells(cells, wrapped, wideNext)
 	if !wrapped && !last {
 		w.style(Cell{})
 		w.b = append(w.b, "\r\n"...)
@@ -87,19 +87,37 @@ func (w *drawer) line(cells []Cell, wrapped, last bool) {
 
 func (w *drawer) main(history int) {
 	m := w.m
-	var buf []Cell
+	var buf, ahead []Cell
+	wide := func(n int) bool {
+		if n >= m.hist.next() {
+			return m.main.rows[0].cells[0].Attr&attrWide != 0
+		}
+		ahead, _ = m.hist.line(n, ahead[:0])
+		return len(ahead) > 0 && ahead[0].Attr&attrWide != 0
+	}
 	for n := max(m.hist.next()-max(history, 0), m.hist.first); n < m.hist.next(); n++ {
 		cells, ref := m.hist.line(n, buf[:0])
 		for len(cells) < m.cols {
 			cells = append(cells, Cell{})
 		}
 		buf = cells
-		w.line(cells, ref.flags&refWrapped != 0, false)
+		wrapped := ref.flags&refWrapped != 0
+		w.line(cells, wrapped, wrapped && wide(n+1), false)
 	}
 	for y, r := range m.main.rows {
-		w.line(r.cells, r.wrapped && y < m.rows-1, y == m.rows-1)
+		wrapped, wideNext := overflow(m.main.rows, y)
+		w.line(r.cells, wrapped, wideNext, y == m.rows-1)
 	}
 	w.style(Cell{})
+}
+
+// overflow says whether line y runs on into the next one, and whether that
+// begins with a wide character.
+func overflow(rows []*row, y int) (wrapped, wideNext bool) {
+	if y == len(rows)-1 || !rows[y].wrapped {
+		return false, false
+	}
+	return true, rows[y+1].cells[0].Attr&attrWide != 0
 }
 
 func (w *drawer) alternate() {
@@ -112,7 +130,8 @@ func (w *drawer) alternate() {
 		if y == 0 || !m.alt.rows[y-1].wrapped {
 			w.b = fmt.Appendf(w.b, "\x1b[%dH", y+1)
 		}
-		w.cells(r.cells, r.wrapped && y < m.rows-1)
+		wrapped, wideNext := overflow(m.alt.rows, y)
+		w.cells(r.cells, wrapped, wideNext)
 	}
 	w.style(Cell{})
 }

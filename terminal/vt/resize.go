@@ -150,6 +150,7 @@ type flow struct {
 	done       int // rows finished
 	cursorRow  int // -1 until the cursor was met
 	cursorCol  int
+	gap        bool // the last line ended in an empty column
 	full       bool // no more rows fit without losing the cursor's
 }
 
@@ -194,15 +195,21 @@ func (f *flow) line(cells []Cell, width, cursor int, wrapped, prompt bool) {
 	if prompt && f.n == 0 {
 		f.row.prompt = true
 	}
+	gap := false
 	if wrapped {
 		for len(cells) < width {
 			cells = append(cells[:len(cells):len(cells)], Cell{})
 		}
-		// A wide character that did not fit left a column empty.
+		// A wide character that did not fit left a column empty; whether it
+		// was one shows the next line.
 		if cells[width-1].empty() && cursor < width-1 {
-			cells = cells[:width-1]
+			cells, gap = cells[:width-1], true
 		}
 	}
+	if f.gap && len(cells) > 0 && cells[0].Attr&attrWide == 0 {
+		f.cell(Cell{})
+	}
+	f.gap = gap
 	for x, c := range cells {
 		if x == cursor {
 			f.mark(0)

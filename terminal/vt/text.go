@@ -56,16 +56,24 @@ func (s *Screen) Selected(sel Selection) string {
 	sel = sel.ordered()
 	var b strings.Builder
 	var line []byte
+	gap := false
 	for n := max(sel.From.Line, s.First); n <= min(sel.To.Line, s.Top+s.Rows-1); n++ {
 		l := s.Line(n)
 		x0, x1 := sel.Columns(n, len(l.Cells))
 		line = line[:0]
+		if gap && l.Cells[0].Attr&attrWide == 0 {
+			line = append(line, ' ')
+		}
+		joined := l.Wrapped && !sel.Block && n < sel.To.Line
+		// A wide character that did not fit leaves a column that is no text.
+		if gap = joined && x1 > x0 && l.Cells[x1-1].empty(); gap {
+			x1--
+		}
 		for _, c := range l.Cells[x0:x1] {
 			if c.Attr&attrSpacer == 0 && c.Attr&Concealed == 0 {
 				line = s.m.appendText(line, c)
 			}
 		}
-		joined := l.Wrapped && !sel.Block && n < sel.To.Line
 		if !joined {
 			for len(line) > 0 && line[len(line)-1] == ' ' {
 				line = line[:len(line)-1]
