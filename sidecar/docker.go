@@ -124,23 +124,8 @@ func (d *docker) Start(ctx context.Context, warm bool) (s *Sidecar, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for try := 0; ; try++ {
-		if u.image, err = img.ensure(ctx, d.cli); err != nil {
-			return nil, err
-		}
-		if u.h.Network == "" {
-			if u.h.Network, err = createNetwork(ctx, d.cli, u.name(), u.h.ID, d.pool, d.labels(u.h.ID, warm)); err != nil {
-				return nil, err
-			}
-		}
-		err = u.create(ctx, d.labels(u.h.ID, warm))
-		if err == nil {
-			break
-		}
-		if !errdefs.IsNotFound(err) || try > 0 {
-			return nil, fmt.Errorf("making the sidecar's container: %w", err)
-		}
-		// Somebody pruned the image between the two calls.
+	if err := d.make(ctx, u, img, d.labels(u.h.ID, warm)); err != nil {
+		return nil, err
 	}
 	d.watch(u)
 	if err := u.attach(ctx); err != nil {
@@ -151,6 +136,38 @@ func (d *docker) Start(ctx context.Context, warm bool) (s *Sidecar, err error) {
 	}
 	return d.launch(ctx, u)
 }
+
+// make makes network and container. An engine goes on with a request whose
+// caller has gone, so these two are not cancelled in the middle: what they made
+// could not be named to remove it.
+func (d *docker) make(ctx context.Context, u *dockerUnit, img *archive, labels map[string]string) (err error) {
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
+	defer cancel()
+	for try := 0; ; try++ {
+		if u.image, err = img.ensure(ctx, d.cli); err != nil {
+			return err
+		}
+		if u.h.Network == "" {
+			if u.h.Network, err = createNetwork(whole, d.cli, u.name(), u.h.ID, d.pool, labels); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err = u.create(whole, labels)
+		if err == nil {
+			return ctx.Err()
+		}
+		if !errdefs.IsNotFound(err) || try > 0 {
+			return fmt.Errorf("making the sidecar's container: %w", err)
+		}
+		// Somebody pruned the image between the two calls.
+	}
+}
+
+// makeTimeout is for an engine that starts many containers at once.
+const makeTimeout = 60 * time.Second
 
 func (d *docker) launch(ctx context.Context, u *dockerUnit) (*Sidecar, error) {
 	id, err := control.NewIdentity()

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -191,31 +192,29 @@ func (u *dockerUnit) detach() {
 }
 
 // remove takes container and network away. What is gone already is no error.
+// An object whose making was not answered is removed by its name.
 func (u *dockerUnit) remove(ctx context.Context) error {
 	var errs []error
-	if u.h.Container != "" {
-		c, cancel := context.WithTimeout(ctx, stepTimeout)
-		err := u.driver.cli.ContainerRemove(c, u.h.Container, container.RemoveOptions{Force: true, RemoveVolumes: true})
-		cancel()
-		if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
-			errs = append(errs, fmt.Errorf("removing the container %s: %w", u.name(), err))
-		}
+	c, cancel := context.WithTimeout(ctx, stepTimeout)
+	box := cmp.Or(u.h.Container, u.name())
+	err := u.driver.cli.ContainerRemove(c, box, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	cancel()
+	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+		errs = append(errs, fmt.Errorf("removing the container %s: %w", u.name(), err))
 	}
 	u.detach()
-	if u.h.Network != "" {
-		if err := u.removeNetwork(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("removing the network %s: %w", u.name(), err))
-		}
+	if err := u.removeNetwork(ctx, cmp.Or(u.h.Network, u.name())); err != nil {
+		errs = append(errs, fmt.Errorf("removing the network %s: %w", u.name(), err))
 	}
 	return errors.Join(errs...)
 }
 
 // removeNetwork waits for a container that is still on its way out.
-func (u *dockerUnit) removeNetwork(ctx context.Context) error {
+func (u *dockerUnit) removeNetwork(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	for {
-		err := u.driver.cli.NetworkRemove(ctx, u.h.Network)
+		err := u.driver.cli.NetworkRemove(ctx, id)
 		if err == nil || errdefs.IsNotFound(err) {
 			return nil
 		}

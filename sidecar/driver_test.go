@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +193,3 @@ func portOf(t *testing.T, s string) uint16 {
 	}
 	return target.Port
 }
-
-var _ = os.Getenv
