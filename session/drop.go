@@ -14,7 +14,6 @@ import (
 
 	"bottlebar.app/assets"
 	"bottlebar.app/assets/look"
-	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
 )
 
@@ -42,16 +41,16 @@ type copying struct {
 // before, and where the pointer was does not matter.
 func (v *view) dropped(_ fyne.Position, uris []fyne.URI) {
 	var paths []string
-	var bad []error
+	var bad []snapshot.Problem
 	for _, u := range uris {
 		if u.Scheme() != "file" {
-			bad = append(bad, fault.New("copying "+u.String(), "it is no file on this computer", "save it first, then drop the file"))
+			bad = append(bad, snapshot.Problem{What: "copying " + u.String(), Why: "it is no file on this computer", Cure: "save it first, then drop the file"})
 			continue
 		}
 		paths = append(paths, u.Path())
 	}
 	if v.bottle.State != snapshot.Ready || v.phase == removed {
-		bad, paths = []error{fault.New("nothing was copied", "the bottle is not running", "drop the files again when it is ready")}, nil
+		bad, paths = []snapshot.Problem{{What: "nothing was copied", Why: "the bottle is not running", Cure: "drop the files again when it is ready"}}, nil
 	}
 	v.complain(bad, len(uris))
 	if len(paths) > 0 {
@@ -132,7 +131,7 @@ func (v *view) copied(c *copying, guest []string, err error, stopped bool) {
 		v.term.Type(atPrompt(guest))
 	}
 	if err != nil && !(stopped && errors.Is(err, context.Canceled)) {
-		v.complain(split(err), len(c.paths))
+		v.complain(look.Problems(err), len(c.paths))
 	}
 	v.appeared()
 	v.nextCopy()
@@ -147,7 +146,7 @@ func (v *view) cancelCopy() {
 }
 
 // complain shows what was not copied, and why, above the status line.
-func (v *view) complain(bad []error, of int) {
+func (v *view) complain(bad []snapshot.Problem, of int) {
 	if len(bad) == 0 {
 		return
 	}
@@ -158,22 +157,14 @@ func (v *view) complain(bad []error, of int) {
 	v.drops = look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: title,
 		Choices: []look.Choice{{Label: "Dismiss", Do: func() { v.drops = look.Message{}; v.show() }}}}
 	const most = 3
-	for i, err := range bad {
+	for i, p := range bad {
 		if i == most-1 && len(bad) > most {
 			v.drops.Lines = append(v.drops.Lines, look.Count(len(bad)-i, "more", "more"))
 			break
 		}
-		v.drops.Lines = append(v.drops.Lines, strings.Join(look.Reasons(look.Problem(err)), " "))
+		v.drops.Lines = append(v.drops.Lines, strings.Join(look.Reasons(p), " "))
 	}
 	v.show()
-}
-
-// split takes joined errors apart.
-func split(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()
-	}
-	return []error{err}
 }
 
 // copyLabel says what is copied where: one by its name, more by their number.

@@ -408,7 +408,7 @@ func TestWhatCannotBeCopiedIsToldAndTheRestGoesOn(t *testing.T) {
 	v := open(t, w, wo, l)
 	wo.copyIn = func(context.Context, []string, func(done, total int64)) ([]string, error) {
 		return []string{"/w/good"}, errors.Join(
-			fault.New("copying daemon.sock", "it is a socket", "copy regular files and folders"),
+			errors.Join(fault.New("copying daemon.sock", "it is a socket", "copy regular files and folders")),
 			fault.New("copying gone\x1b[2J.txt", "it vanished", "drop it again"))
 	}
 	v.dropped(fyne.Position{}, uris("/tmp/good", "/tmp/daemon.sock", "/tmp/gone.txt"))

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/widget"
 
 	"bottlebar.app/assets"
@@ -71,8 +72,7 @@ func (j *job) say(o fyne.CanvasObject) {
 // trouble shows what went wrong above the button.
 func (j *job) trouble(err error) {
 	column := look.Column(0)
-	for _, e := range split(err) {
-		p := look.Problem(e)
+	for _, p := range look.Problems(err) {
 		var choices []look.Choice
 		if p.Detail != "" {
 			choices = []look.Choice{{Label: "Details", Do: func() { j.w.showProblem(p) }}}
@@ -102,14 +102,6 @@ func good(text, second string) fyne.CanvasObject {
 	return look.Column(0, look.NewLine(), look.NewBar(m))
 }
 
-// split takes joined errors apart.
-func split(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()
-	}
-	return []error{err}
-}
-
 // field is a labelled line of a form.
 func field(label string, o fyne.CanvasObject, hint string) fyne.CanvasObject {
 	c := look.Column(look.Step, look.NewText(label), o)
@@ -131,25 +123,31 @@ func chooseFolder(win fyne.Window, title string, chosen func(path string)) {
 			chosen(u.Path())
 		}
 	}, win)
-	d.SetTitleText(title)
-	d.SetConfirmText("Choose")
-	d.Resize(win.Canvas().Size())
-	d.Show()
+	choose(d, win, title, "Choose")
 }
 
-// chooseFile asks for a file.
-func chooseFile(win fyne.Window, title string, chosen func(path string)) {
+// chooseFile asks for a file; a nil filter lets all through.
+func chooseFile(win fyne.Window, title, verb string, filter storage.FileFilter, chosen func(path string)) {
 	d := dialog.NewFileOpen(func(r fyne.URIReadCloser, err error) {
 		if r == nil || err != nil {
-			return
+			return // closed without a choice
 		}
 		_ = r.Close() // the path is all that is wanted
 		chosen(r.URI().Path())
 	}, win)
+	if filter != nil {
+		d.SetFilter(filter)
+	}
+	choose(d, win, title, verb)
+}
+
+// choose shows the toolkit's file dialog as large as its window. It has no
+// size before it is shown.
+func choose(d *dialog.FileDialog, win fyne.Window, title, verb string) {
 	d.SetTitleText(title)
-	d.SetConfirmText("Choose")
-	d.Resize(win.Canvas().Size())
+	d.SetConfirmText(verb)
 	d.Show()
+	d.Resize(win.Canvas().Size())
 }
 
 // ShowPack opens the window that packs an artifact from an image.

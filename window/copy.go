@@ -102,7 +102,7 @@ func (w *Windows) copyIn(bottle, folder string, win fyne.Window) content {
 		where = look.Clean(folder, 80)
 	}
 	tools := look.Sides(look.Row(look.Gap,
-		look.NewButton("Add file…", func() { chooseFile(win, "Choose a file", func(p string) { c.add(p) }) }),
+		look.NewButton("Add file…", func() { chooseFile(win, "Choose a file", "Choose", nil, func(p string) { c.add(p) }) }),
 		look.NewButton("Add folder…", func() { chooseFolder(win, "Choose a folder", func(p string) { c.add(p) }) })),
 		look.NewSecond("into "+where))
 	top := look.Column(0, look.Pad(tools, look.Gap, look.Edge), look.NewLine())

@@ -9,8 +9,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/widget"
 
@@ -177,18 +175,7 @@ func (l *library) empty() fyne.CanvasObject {
 
 // choose asks for a file.
 func (l *library) choose() {
-	d := dialog.NewFileOpen(func(r fyne.URIReadCloser, err error) {
-		if r == nil || err != nil {
-			return // closed without a choice
-		}
-		_ = r.Close() // the path is all that is wanted
-		l.add(r.URI().Path())
-	}, l.win)
-	d.SetFilter(storage.NewExtensionFileFilter([]string{suffix}))
-	d.SetTitleText("Add an artifact")
-	d.SetConfirmText("Add")
-	d.Resize(l.win.Canvas().Size())
-	d.Show()
+	chooseFile(l.win, "Add an artifact", "Add", storage.NewExtensionFileFilter([]string{suffix}), l.add)
 }
 
 // dropped takes files that were dropped on the window.
@@ -300,7 +287,7 @@ func (l *library) launch(a snapshot.Artifact) { l.w.Launch(a.ID, "") }
 func (l *library) rename(a snapshot.Artifact) {
 	entry := widget.NewEntry()
 	entry.SetText(a.Name)
-	var d *dialog.CustomDialog
+	var d *widget.PopUp
 	do := func() {
 		name := strings.TrimSpace(entry.Text)
 		d.Hide()
@@ -321,7 +308,7 @@ func (l *library) remove(a snapshot.Artifact) {
 	text := look.Column(look.Step,
 		look.NewText("Its file of "+look.Size(a.Size)+" leaves the library."),
 		look.NewSecond("Bottles that were launched from it go on."))
-	var d *dialog.CustomDialog
+	var d *widget.PopUp
 	d = ask(l.win, "Remove "+look.Clean(a.Name, 40), text, "Remove", func() {
 		d.Hide()
 		l.w.background(func(ctx context.Context) {
@@ -331,12 +318,20 @@ func (l *library) remove(a snapshot.Artifact) {
 	})
 }
 
-// ask opens a question in a window, with Cancel and one verb.
-func ask(win fyne.Window, title string, body fyne.CanvasObject, verb string, do func()) *dialog.CustomDialog {
-	d := dialog.NewCustomWithoutButtons(title, look.Pad(body, look.Gap, look.Gap), win)
-	d.SetButtons([]fyne.CanvasObject{layout.NewSpacer(), look.NewButton("Cancel", d.Hide), look.NewPrimary(verb, do)})
-	d.Show()
-	return d
+// sheet opens something over a window: a title, a body, and buttons at the
+// lower right.
+func sheet(win fyne.Window, title string, body fyne.CanvasObject, buttons ...fyne.CanvasObject) *widget.PopUp {
+	foot := look.Sides(look.NewSpace(0, 0), look.Row(look.Gap, buttons...))
+	p := widget.NewModalPopUp(look.Pad(look.Column(look.Group, look.NewTitle(title), body, foot), look.Gap+look.Step, look.Gap+look.Step), win.Canvas())
+	p.Show()
+	return p
+}
+
+// ask opens a question over a window, with Cancel and one verb.
+func ask(win fyne.Window, title string, body fyne.CanvasObject, verb string, do func()) *widget.PopUp {
+	var p *widget.PopUp
+	p = sheet(win, title, body, look.NewButton("Cancel", func() { p.Hide() }), look.NewPrimary(verb, do))
+	return p
 }
 
 // bigMark is the bottle, large, for empty windows.

@@ -49,7 +49,7 @@ func (w *Windows) problem(p snapshot.Problem, win fyne.Window) fyne.CanvasObject
 		return look.Pad(container.NewBorder(nil, look.Row(0, layout.NewSpacer(), done), nil, nil, container.NewVBox(head)), look.Edge, look.Edge)
 	}
 	raw := mono(p.Detail)
-	details := container.NewBorder(look.Sides(look.NewSecond("What was printed"), copyButton(w, p.Detail)), nil, nil, nil,
+	details := container.NewBorder(look.Sides(look.NewSecond("What was printed"), copyButton(w, p.Detail, "Copy")), nil, nil, nil,
 		container.NewStack(look.NewCard(), look.Pad(container.NewScroll(raw), look.Gap, look.Gap)))
 	details.Hide()
 	toggle := look.NewButton("Details", nil)
@@ -87,8 +87,8 @@ func mono(s string) *widget.Label {
 }
 
 // copyButton puts text on the clipboard.
-func copyButton(w *Windows, text string) fyne.CanvasObject {
+func copyButton(w *Windows, text, label string) fyne.CanvasObject {
 	b := look.NewPart("", func() { w.o.App.Clipboard().SetContent(text) })
-	b.Set(assets.ShapeCopy, "Copy", look.ColorAccent)
+	b.Set(assets.ShapeCopy, label, look.ColorAccent)
 	return b
 }

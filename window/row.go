@@ -4,7 +4,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
@@ -174,13 +173,11 @@ func (l *library) details(a snapshot.Artifact) {
 	for _, f := range artifactFacts(a, l.w.o.Now()) {
 		grid.Add(look.NewText(f[0]).Colored(look.ColorQuiet))
 		v := look.NewText(f[1]).Cutting(look.CutEnd)
-		v.Width = 400
+		v.Width = 440
 		grid.Add(v)
 	}
-	var d *dialog.CustomDialog
-	d = dialog.NewCustomWithoutButtons(look.Clean(a.Name, 48), look.Pad(grid, look.Gap, look.Gap), l.win)
-	d.SetButtons([]fyne.CanvasObject{copyButton(l.w, a.ID), layout.NewSpacer(), look.NewPrimary("Close", func() { d.Hide() })})
-	d.Show()
+	var p *widget.PopUp
+	p = sheet(l.win, look.Clean(a.Name, 48), grid, copyButton(l.w, a.ID, "Copy SHA-256"), look.NewPrimary("Close", func() { p.Hide() }))
 }
 
 // markOf is a glyph of the mark for windows.

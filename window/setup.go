@@ -6,8 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
 	"bottlebar.app/assets/look"
@@ -111,7 +109,7 @@ func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
 	line := look.NewMono(look.Clean(c.Command, 200)).Cutting(look.CutEnd)
 	line.Width = 240
 	command := container.NewStack(look.NewCard(), look.Pad(line, look.Step, look.Gap))
-	return look.Row(look.Step, command, copyButton(s.w, c.Command))
+	return look.Row(look.Step, command, copyButton(s.w, c.Command, "Copy"))
 }
 
 func (s *setup) recheck() {
@@ -122,7 +120,7 @@ func (s *setup) recheck() {
 }
 
 func (s *setup) clear() {
-	var d *dialog.CustomDialog
+	var d *widget.PopUp
 	d = ask(s.win, "Clear the credential", look.NewText("Sessions cannot ask Claude until one is set again."), "Clear", func() {
 		d.Hide()
 		s.w.background(func(ctx context.Context) {
@@ -158,7 +156,7 @@ func (s *setup) credential() {
 	wrong := look.NewSecond("").Colored(look.ColorFailed)
 	body := look.Column(look.Gap, kind, container.NewGridWrap(fyne.NewSize(420, look.RowHeight), entry), hint,
 		look.NewSecond("It is kept in the keychain, added to requests outside the VM, and not shown again."), wrong)
-	d := dialog.NewCustomWithoutButtons("Set the credential", look.Pad(body, look.Gap, look.Gap), s.win)
+	var d *widget.PopUp
 	set := look.NewPrimary("Set", nil)
 	submit := func() {
 		secret := strings.TrimSpace(entry.Text)
@@ -181,7 +179,6 @@ func (s *setup) credential() {
 	}
 	set.OnTapped = submit
 	entry.OnSubmitted = func(string) { submit() }
-	d.SetButtons([]fyne.CanvasObject{layout.NewSpacer(), look.NewButton("Cancel", func() { entry.SetText(""); d.Hide() }), set})
-	d.Show()
+	d = sheet(s.win, "Set the credential", body, look.NewButton("Cancel", func() { entry.SetText(""); d.Hide() }), set)
 	s.win.Canvas().Focus(entry)
 }

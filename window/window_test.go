@@ -682,3 +682,21 @@ func TestAClosedWindowTakesNoSnapshots(t *testing.T) {
 		t.Error("a window that comes back shows old rows")
 	}
 }
+
+// The toolkit's file dialog has no size before it is shown and panics when it
+// is asked for one.
+func TestEveryFileDialogOpens(t *testing.T) {
+	w, _, _ := setUp(t)
+	w.Update(snapshot.Snapshot{Bottles: []snapshot.Bottle{running()}, Library: shelf()})
+	w.ShowAdd()
+	dialogOf(t, w.open["library"])
+	w.ShowLaunchOn("aa")
+	press(t, w.open["launch aa"].Content(), "Choose…")
+	dialogOf(t, w.open["launch aa"])
+	w.ShowCopyIn("b1")
+	press(t, w.open["copy-in b1"].Content(), "Add file…")
+	dialogOf(t, w.open["copy-in b1"])
+	w.ShowCopyOut("b1")
+	press(t, w.open["copy-out b1"].Content(), "Choose…")
+	dialogOf(t, w.open["copy-out b1"])
+}

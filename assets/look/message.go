@@ -59,6 +59,18 @@ func Problem(err error) snapshot.Problem {
 	return snapshot.Problem{What: f.What, Why: f.Why, Cure: f.Cure, Detail: f.Detail}
 }
 
+// Problems is Problem for an error that may be several joined ones.
+func Problems(err error) []snapshot.Problem {
+	var out []snapshot.Problem
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined errors are taken apart one layer after another
+		for _, e := range many.Unwrap() {
+			out = append(out, Problems(e)...)
+		}
+		return out
+	}
+	return append(out, Problem(err))
+}
+
 // Reasons gives a problem as sentences: what failed and why, then the cure.
 func Reasons(p snapshot.Problem) []string {
 	var out []string

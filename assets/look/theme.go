@@ -40,8 +40,10 @@ func (tokens) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 		return alpha(p.Accent, 0x26)
 	case theme.ColorNameScrollBar:
 		return alpha(p.Text, 0x59)
-	case theme.ColorNameScrollBarBackground, theme.ColorNameShadow:
+	case theme.ColorNameScrollBarBackground:
 		return color.Transparent
+	case theme.ColorNameShadow: // the toolkit's, and what lies under a question
+		return p.Dim
 	}
 	return theme.DefaultTheme().Color(n, v)
 }
