@@ -44,6 +44,9 @@ type world struct {
 var shared world //nolint:gochecknoglobals // made by TestMain alone
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		runChild()
+	}
 	dir, err := os.MkdirTemp("", "world")
 	if err == nil {
 		shared, err = build(dir)
@@ -388,4 +391,3 @@ func engineObjects(t *testing.T, dir string) []string {
 	}
 	return out
 }
-

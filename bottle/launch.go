@@ -168,7 +168,11 @@ func (b *Bottle) failLaunch(ctx context.Context, err error) error {
 	}
 	err = errors.Join(err, undo)
 	if undo == nil {
-		err = fault.Wrap(firstOf(err), "launching "+b.name, "")
+		f := fault.Wrap(firstOf(err), "launching "+b.name, "")
+		if f.Cure == "" {
+			f.Cure = "launch again; its details hold what was said"
+		}
+		err = f
 	}
 	b.set(func() {
 		b.state, b.problem = snapshot.Failed, problemOf(err)

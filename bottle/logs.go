@@ -56,7 +56,14 @@ func (b *Bottle) Log(ctx context.Context, which string) (io.ReadCloser, error) {
 	return root.Open(name)
 }
 
+// smolvm is the one client of the bottle's home: it counts the connections.
 func (b *Bottle) smolvm(ctx context.Context) (*smolvm.Client, error) {
+	b.mu.Lock()
+	l := b.live
+	b.mu.Unlock()
+	if l != nil && l.client != nil {
+		return l.client, nil
+	}
 	in, err := b.rack.cfg.Install(ctx)
 	if err != nil {
 		return nil, err

@@ -175,14 +175,9 @@ func (b *Bottle) halt(ctx context.Context, why *snapshot.Problem) error {
 			keep = append(keep, u)
 		}
 	}
-	l := b.live
 	b.mu.Unlock()
-	if l != nil && l.client != nil {
-		_ = l.client.Stop(ctx, machineName) // asked below, by its record
-	} else if in, err := b.rack.cfg.Install(ctx); err == nil {
-		if client, err := b.rack.client(in, b.id); err == nil {
-			_ = client.Stop(ctx, machineName)
-		}
+	if client, err := b.smolvm(ctx); err == nil {
+		_ = client.Stop(ctx, machineName) // it may have ended by itself
 	}
 	b.mu.Lock()
 	b.entry.Undo = remove

@@ -1,0 +1,361 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bottlebar.app/control"
+	"bottlebar.app/internal/claude"
+	"bottlebar.app/internal/frame"
+	"bottlebar.app/snapshot"
+	"bottlebar.app/terminal/vt"
+)
+
+// The real client, in a bottle, against a fake of its API: with both kinds of
+// credential it starts without a question, answers one, runs a tool that the
+// person permits on its own screen, follows a change of the window's size, and
+// ends.
+func TestRealClaudeWorksInABottle(t *testing.T) {
+	artifact := realClaude(t)
+	kinds := []struct {
+		name, variable, secret string
+		sent                   func(http.Header) string // the credential as the API gets it
+		beta                   bool                     // the client says that it has a subscription
+	}{
+		{"token", "CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-real-secret-of-the-person", func(h http.Header) string {
+			return strings.TrimPrefix(h.Get("Authorization"), "Bearer ")
+		}, true},
+		{"API key", "ANTHROPIC_API_KEY", "sk-ant-api03-real-secret-of-the-person", func(h http.Header) string {
+			return h.Get("X-Api-Key")
+		}, false},
+	}
+	up, err := claude.Listen(hostAddress(t)+":0", script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = up.Close() })
+	h := newHome(t, "", "BOTTLEBAR_TEST_UPSTREAM="+up.URL, "BOTTLEBAR_TEST_ROOT="+up.Root)
+	for i, kind := range kinds {
+		h.env[kind.variable] = kind.secret
+		h.open()
+		if i == 0 {
+			if _, err := h.app.AddArtifact(t.Context(), control.AddRequest{Path: artifact, Name: "claude"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Run(kind.name, func(t *testing.T) {
+			before := len(up.Requests())
+			b, err := h.app.Launch(t.Context(), control.LaunchRequest{Artifact: "claude", Mode: "default"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := h.app.Stop(context.WithoutCancel(t.Context()), b.Name); err != nil {
+					t.Error(err)
+				}
+			})
+			if b.State != snapshot.Ready || b.Upstream != up.URL || b.User != "claude" || b.Folder != "/home/claude/work" {
+				t.Errorf("launched as %+v", b)
+			}
+			v := view(t, h, b.Name, "claude-"+kind.variable, frame.Size{Cols: 120, Rows: 40})
+			converse(t, v)
+			if got := h.run(b.Name, "cat", "proof.txt"); got != "tool-ran\n" {
+				t.Errorf("the tool wrote %q", got)
+			}
+			resized(t, v)
+			leave(t, h, b.Name, v)
+			sentToTheAPI(t, up.Requests()[before:], kind.secret, kind.sent, kind.beta)
+			secretStaysOut(t, h, b.Name, kind.secret)
+		})
+		h.close()
+		delete(h.env, kind.variable)
+	}
+	h.nothingLeft()
+}
+
+// script answers the question with words, the request with a tool, and the
+// tool's output with words again.
+func script(t claude.Turn) claude.Reply {
+	switch {
+	case len(t.Results) > 0:
+		return claude.Reply{Text: "The tool came back with " + fmt.Sprint(len(t.Results)) + " result."}
+	case strings.Contains(t.Text, "leave a proof"):
+		return claude.Reply{Text: "I leave one.", Tool: "Bash", Input: map[string]string{"command": "echo tool-ran > proof.txt", "description": "Leave a proof"}}
+	case strings.Contains(t.Text, "six times seven"):
+		return claude.Reply{Text: "It is forty-two, streamed word by word through the bottle's one way out."}
+	}
+	return claude.Reply{Text: "ok"}
+}
+
+// realClaude returns the artifact with the client, made once and kept.
+func realClaude(t *testing.T) string {
+	t.Helper()
+	dir, err := claude.CacheDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := claude.Artifact(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// converse takes the client from its prompt through a question and a tool.
+func converse(t *testing.T, v *viewer) {
+	t.Helper()
+	v.await("prompt", func(s string) bool { return strings.Contains(s, "❯") && strings.Contains(s, "Claude Code") })
+	if s := v.text(); strings.Contains(s, "trust") || strings.Contains(s, "Welcome to Claude") || strings.Contains(s, "Select login") {
+		t.Errorf("the client asks before it starts:\n%s", s)
+	}
+	v.save("1-prompt")
+	v.typed("what is six times seven?")
+	v.await("what was typed", has("six times seven?"))
+	v.key(vt.KeyEnter)
+	v.await("the answer", has("forty-two, streamed word by word"))
+	v.save("2-answer")
+	v.typed("leave a proof")
+	v.await("what was typed", has("❯ leave a proof"))
+	v.key(vt.KeyEnter)
+	v.await("the permission question", has("Do you want to proceed?"))
+	v.save("3-permission")
+	v.key(vt.KeyEnter)
+	v.await("the end of the turn", has("came back with 1 result"))
+	v.save("4-tool")
+}
+
+func has(part string) func(string) bool {
+	return func(s string) bool { return strings.Contains(s, part) }
+}
+
+// viewer is a person at a session: its screen, and keys.
+type viewer struct {
+	t      *testing.T
+	name   string
+	term   *vt.Terminal
+	conn   net.Conn
+	done   chan error // of Attach
+	status chan frame.Status
+
+	mu      sync.Mutex // of the writer
+	out     *frame.Writer
+	changed chan struct{}
+}
+
+func view(t *testing.T, h *home, bottle, name string, size frame.Size) *viewer {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	v := &viewer{
+		t: t, name: name, term: vt.New(vt.Options{Cols: int(size.Cols), Rows: int(size.Rows)}), conn: ours,
+		out: frame.NewWriter(ours), done: make(chan error, 1), status: make(chan frame.Status, 1), changed: make(chan struct{}, 1),
+	}
+	go func() {
+		v.done <- h.app.Attach(t.Context(), bottle, control.AttachRequest{Size: size}, theirs)
+		_ = theirs.Close()
+	}()
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		v.read()
+	}()
+	t.Cleanup(func() {
+		_ = ours.Close()
+		<-read
+	})
+	return v
+}
+
+func (v *viewer) read() {
+	in := frame.NewReader(v.conn)
+	for {
+		kind, p, err := in.Next()
+		if err != nil {
+			return
+		}
+		switch kind {
+		case frame.Stdout:
+			_, _ = v.term.Write(p)
+			if r := v.term.TakeReplies(nil); len(r) > 0 {
+				v.send(frame.Stdin, r)
+			}
+		case frame.Exit:
+			var st frame.Status
+			_ = json.Unmarshal(p, &st)
+			v.status <- st
+		}
+		select {
+		case v.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (v *viewer) send(k frame.Kind, p []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_ = v.out.Write(k, p)
+}
+
+func (v *viewer) typed(s string) { v.send(frame.Stdin, v.term.EncodeText(nil, s)) }
+func (v *viewer) key(k vt.Key)   { v.send(frame.Stdin, v.term.EncodeKey(nil, vt.KeyEvent{Key: k})) }
+func (v *viewer) control(k vt.Key) {
+	v.send(frame.Stdin, v.term.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: vt.Ctrl}))
+}
+
+func (v *viewer) resize(s frame.Size) {
+	v.term.Resize(int(s.Cols), int(s.Rows))
+	b, _ := json.Marshal(s)
+	v.send(frame.Resize, b)
+}
+
+// text is the screen, line by line, without what is left of it empty.
+func (v *viewer) text() string {
+	var b strings.Builder
+	v.term.View(func(s *vt.Screen) {
+		for y := s.Top; y < s.Top+s.Rows; y++ {
+			var row strings.Builder
+			for _, c := range s.Line(y).Cells {
+				if c.Width() > 0 {
+					row.WriteString(s.Text(c))
+				}
+			}
+			b.WriteString(strings.TrimRight(strings.ReplaceAll(row.String(), "\u00a0", " "), " ") + "\n")
+		}
+	})
+	return b.String()
+}
+
+func (v *viewer) await(what string, ok func(string) bool) {
+	v.t.Helper()
+	deadline := time.NewTimer(8 * time.Second)
+	defer deadline.Stop()
+	for !ok(v.text()) {
+		select {
+		case <-v.changed:
+		case <-deadline.C:
+			v.t.Fatalf("timed out waiting for %s; the screen:\n%s", what, v.text())
+		}
+	}
+}
+
+// save keeps the screen for people to look at.
+func (v *viewer) save(name string) {
+	v.t.Helper()
+	dir, err := claude.CacheDir(".")
+	if err == nil {
+		dir = filepath.Join(filepath.Dir(dir), "shots")
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, v.name+"-"+name+".txt"), []byte(v.text()), 0o644)
+	}
+	if err != nil {
+		v.t.Error(err)
+	}
+}
+
+// resized makes the window narrower and looks whether the client's screen is
+// whole afterwards: its frame fits the new width, and nothing is there twice.
+func resized(t *testing.T, v *viewer) {
+	t.Helper()
+	v.resize(frame.Size{Cols: 90, Rows: 30})
+	rule := strings.Repeat("─", 80)
+	v.await("a screen of 90 columns", func(s string) bool {
+		lines := strings.Split(s, "\n")
+		return slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, rule) }) && strings.Contains(s, "❯")
+	})
+	v.save("5-resized")
+	s := v.text()
+	for _, part := range []string{"forty-two, streamed", "came back with 1 result"} {
+		if n := strings.Count(s, part); n > 1 {
+			t.Errorf("%q is on the screen %d times:\n%s", part, n, s)
+		}
+	}
+}
+
+// leave ends the client from its prompt, and reads how it ended.
+func leave(t *testing.T, h *home, bottle string, v *viewer) {
+	t.Helper()
+	v.typed("/exit")
+	v.await("what was typed", has("/exit"))
+	v.key(vt.KeyEnter)
+	select {
+	case st := <-v.status:
+		if st.Code != 0 {
+			t.Errorf("the client ended with %+v", st)
+		}
+	case err := <-v.done:
+		t.Errorf("the view ended first: %v", err)
+	case <-time.After(8 * time.Second):
+		t.Fatalf("the client did not end:\n%s", v.text())
+	}
+	eventually(t, "the session to be shown as done", func() bool {
+		all := h.app.Snapshot().Bottles
+		return len(all) == 1 && all[0].Name == bottle && all[0].Session == snapshot.Done
+	})
+}
+
+// sentToTheAPI looks at what arrived: the person's secret in its place and the
+// client's own words about itself unchanged.
+func sentToTheAPI(t *testing.T, requests []claude.Request, secret string, sent func(http.Header) string, beta bool) {
+	t.Helper()
+	if len(requests) < 3 {
+		t.Fatalf("the API was asked %d times", len(requests))
+	}
+	for _, r := range requests {
+		if got := sent(r.Header); got != secret {
+			t.Errorf("%s %s came with the credential %q", r.Method, r.Path, got)
+		}
+		if a, k := r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"); a != "" && k != "" {
+			t.Errorf("%s %s came with two credentials", r.Method, r.Path)
+		}
+		if got := strings.Contains(r.Header.Get("Anthropic-Beta"), "oauth-"); got != beta {
+			t.Errorf("%s %s: betas %q", r.Method, r.Path, r.Header.Get("Anthropic-Beta"))
+		}
+		if !strings.HasPrefix(r.Header.Get("User-Agent"), "claude-cli/"+claude.Version) {
+			t.Errorf("%s %s: sent by %q", r.Method, r.Path, r.Header.Get("User-Agent"))
+		}
+	}
+}
+
+// secretStaysOut looks for the person's secret everywhere in the guest: files,
+// command lines, environments, and the memory of what runs.
+func secretStaysOut(t *testing.T, h *home, bottle, secret string) {
+	t.Helper()
+	// The needle is put together in the guest, so that the search does not find itself.
+	head, tail := secret[:len(secret)/2], secret[len(secret)/2:]
+	search := `n="` + head + `""` + tail + `"
+control="$HOME/.control"; printf %s "$n" > "$control"
+find / -xdev \( -path /proc -o -path /sys -o -path /usr/local/bin/claude \) -prune -o -type f -size -40000k -print0 2>/dev/null | xargs -0 grep -lF -e "$n" 2>/dev/null
+for p in /proc/[0-9]*; do for f in environ cmdline; do
+  [ "${p#/proc/}" = $$ ] || tr '\0' '\n' < $p/$f 2>/dev/null | grep -F -e "$n" >/dev/null && echo $p/$f
+done; done
+rm -f "$control"; true`
+	r, err := h.exec(bottle, control.ExecRequest{Argv: []string{"sh", "-c", search}, Root: true})
+	if err != nil || r.code != 0 {
+		t.Fatalf("searching the guest: %+v, %v", r, err)
+	}
+	found := strings.Fields(r.stdout)
+	if i := slices.IndexFunc(found, func(p string) bool { return strings.HasSuffix(p, "/.control") }); i >= 0 {
+		found = slices.Delete(found, i, i+1)
+	} else {
+		t.Error("the search does not find what it must find")
+	}
+	if len(found) > 0 {
+		t.Errorf("the secret is in the guest: %q", found)
+	}
+	if bytes.Contains([]byte(h.log.String()), []byte(secret)) {
+		t.Error("the secret is in the app's log")
+	}
+}
