@@ -4,11 +4,12 @@ import (
 	"math"
 	"sync"
 
-	"bottlebar.app/assets/font"
 	xfont "golang.org/x/image/font"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/text/unicode/norm"
+
+	"bottlebar.app/assets/font"
 )
 
 // Fonts draws characters for terminals and keeps what it drew. Terminals that

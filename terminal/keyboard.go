@@ -3,9 +3,10 @@ package terminal
 import (
 	"unicode/utf8"
 
-	"bottlebar.app/terminal/vt"
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+
+	"bottlebar.app/terminal/vt"
 )
 
 var (
@@ -207,31 +208,50 @@ func keyOf(name fyne.KeyName) (vt.Key, bool) {
 
 // ownShortcut carries out copy, paste, select all, clear and zoom.
 func (t *Terminal) ownShortcut(name fyne.KeyName, m fyne.KeyModifier) bool {
-	if m == fyne.KeyModifierShift && name == fyne.KeyInsert {
-		t.PasteClipboard()
-		return true
-	}
 	app, edit := fyne.KeyModifierControl, fyne.KeyModifierControl|fyne.KeyModifierShift
 	if t.opts.Mac {
 		app, edit = fyne.KeyModifierSuper, fyne.KeyModifierSuper
 	}
-	switch {
-	case !t.opts.Mac && m == app && name == fyne.KeyInsert:
+	if m&^fyne.KeyModifierShift == app && t.zoomKey(name, m) {
+		return true
+	}
+	if name == fyne.KeyInsert && !t.opts.Mac {
+		switch m {
+		case fyne.KeyModifierShift:
+			t.PasteClipboard()
+			return true
+		case app:
+			t.Copy()
+			return true
+		}
+	}
+	if m != edit {
+		return false
+	}
+	switch name {
+	case fyne.KeyC:
 		t.Copy()
-	case m&^fyne.KeyModifierShift == app && (name == fyne.KeyPlus || name == fyne.KeyEqual):
-		t.SetTextSize(t.opts.TextSize + 1)
-	case m&^fyne.KeyModifierShift == app && name == fyne.KeyMinus:
-		t.SetTextSize(t.opts.TextSize - 1)
-	case m == app && name == fyne.Key0:
-		t.SetTextSize(DefaultTextSize)
-	case m == edit && name == fyne.KeyC:
-		t.Copy()
-	case m == edit && name == fyne.KeyV:
+	case fyne.KeyV:
 		t.PasteClipboard()
-	case m == edit && name == fyne.KeyA:
+	case fyne.KeyA:
 		t.SelectAll()
-	case m == edit && name == fyne.KeyK:
+	case fyne.KeyK:
 		t.Clear()
+	default:
+		return false
+	}
+	return true
+}
+
+// zoomKey changes the text size; plus may need Shift on the keyboard.
+func (t *Terminal) zoomKey(name fyne.KeyName, m fyne.KeyModifier) bool {
+	switch {
+	case name == fyne.KeyPlus || name == fyne.KeyEqual:
+		t.SetTextSize(t.opts.TextSize + 1)
+	case name == fyne.KeyMinus && m&fyne.KeyModifierShift == 0:
+		t.SetTextSize(t.opts.TextSize - 1)
+	case name == fyne.Key0 && m&fyne.KeyModifierShift == 0:
+		t.SetTextSize(DefaultTextSize)
 	default:
 		return false
 	}

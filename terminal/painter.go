@@ -156,59 +156,77 @@ func (p *painter) fill(x0, y0, x1, y1 int, c pixel) {
 	}
 }
 
+// strip is a line while it is painted.
+type strip struct {
+	cells []vt.Cell
+	want  painted
+	top   int // its first row of pixels
+	block bool
+}
+
 // paintLine paints one line: backgrounds first, since a letter may lean over
 // its neighbour, then letters and lines, then the cursor.
 func (p *painter) paintLine(s *vt.Screen, y int, l vt.Line, want painted) {
 	w, h := p.sheet.cellW, p.sheet.cellH
-	top := p.pad + y*h
-	n := min(len(l.Cells), (p.img.Rect.Dx()-p.pad)/w)
-	p.fill(0, top, p.img.Rect.Dx(), top+h, p.ink.bg)
-	if top+h > p.img.Rect.Dy() {
+	b := strip{want: want, top: p.pad + y*h}
+	b.cells = l.Cells[:min(len(l.Cells), (p.img.Rect.Dx()-p.pad)/w)]
+	b.block = want.cursor.on && !want.cursor.hollow && want.cursor.shape == vt.CursorBlock
+	p.fill(0, b.top, p.img.Rect.Dx(), b.top+h, p.ink.bg)
+	if b.top+h > p.img.Rect.Dy() {
 		return
 	}
-	block := want.cursor.on && !want.cursor.hollow && want.cursor.shape == vt.CursorBlock
-	look := func(x int) (fg, bg pixel) {
-		c := &l.Cells[x]
-		fg, bg = p.ink.pair(c)
-		if x >= want.x0 && x < want.x1 {
-			bg = bg.mix(p.ink.selection, p.ink.selAlpha)
+	p.paintGrounds(b)
+	for x, c := range b.cells {
+		linked := x >= want.link.x0 && x < want.link.x1
+		if c == (vt.Cell{}) && !linked || c.Width() == 0 {
+			continue
 		}
-		at := want.cursor.col
-		if block && (x == at || x == at+1 && x < n && c.Width() == 0) {
-			fg, bg = bg, p.ink.cursor
-			if fg == bg {
-				fg = p.ink.bg
-			}
+		fg, _ := p.look(b, x)
+		p.paintCell(s, c, p.pad+x*w, b.top, fg)
+		if linked {
+			at := b.top + p.sheet.underline
+			p.fill(p.pad+x*w, at, p.pad+(x+c.Width())*w, at+p.sheet.line, fg)
 		}
-		return fg, bg
 	}
-	for x := 0; x < n; {
-		_, bg := look(x)
+	if want.cursor.on && !b.block && want.cursor.col < len(b.cells) {
+		p.paintCaret(want.cursor, b.cells[want.cursor.col].Width(), b.top)
+	}
+}
+
+// look returns the colours of a column, with selection and cursor.
+func (p *painter) look(b strip, x int) (fg, bg pixel) {
+	c := &b.cells[x]
+	fg, bg = p.ink.pair(c)
+	if x >= b.want.x0 && x < b.want.x1 {
+		bg = bg.mix(p.ink.selection, p.ink.selAlpha)
+	}
+	at := b.want.cursor.col
+	if b.block && (x == at || x == at+1 && c.Width() == 0) {
+		fg, bg = bg, p.ink.cursor
+		if fg == bg {
+			fg = p.ink.bg
+		}
+	}
+	return fg, bg
+}
+
+// paintGrounds paints what is not in the default background, a run of one
+// colour at a time.
+func (p *painter) paintGrounds(b strip) {
+	w := p.sheet.cellW
+	for x := 0; x < len(b.cells); {
+		_, bg := p.look(b, x)
 		end := x + 1
-		for end < n {
-			if _, b := look(end); b != bg {
+		for end < len(b.cells) {
+			if _, next := p.look(b, end); next != bg {
 				break
 			}
 			end++
 		}
 		if bg != p.ink.bg {
-			p.fill(p.pad+x*w, top, p.pad+end*w, top+h, bg)
+			p.fill(p.pad+x*w, b.top, p.pad+end*w, b.top+p.sheet.cellH, bg)
 		}
 		x = end
-	}
-	for x := range n {
-		c := l.Cells[x]
-		if c == (vt.Cell{}) && (x < want.link.x0 || x >= want.link.x1) || c.Width() == 0 {
-			continue
-		}
-		fg, _ := look(x)
-		p.paintCell(s, c, p.pad+x*w, top, fg)
-		if x >= want.link.x0 && x < want.link.x1 {
-			p.fill(p.pad+x*w, top+p.sheet.underline, p.pad+(x+c.Width())*w, top+p.sheet.underline+p.sheet.line, fg)
-		}
-	}
-	if want.cursor.on && !block && want.cursor.col < n {
-		p.paintCaret(want.cursor, l.Cells[want.cursor.col].Width(), top)
 	}
 }
 

@@ -5,10 +5,11 @@ import (
 	"net/url"
 	"time"
 
-	"bottlebar.app/terminal/vt"
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
+
+	"bottlebar.app/terminal/vt"
 )
 
 var (

@@ -72,26 +72,47 @@ func segment(ax, ay, bx, by float64) func(x, y float64) float64 {
 // drawShape returns the glyphs that are ours to draw; nil for all others.
 func drawShape(s *sheet, r rune) *glyph {
 	c := newShape(s.cellW, s.cellH)
-	switch {
-	case r >= 0x2500 && r < 0x2580:
-		c.box(s, r)
-	case r >= 0x2580 && r < 0x25a0:
-		c.block(r)
-	case r >= 0x2800 && r < 0x2900:
+	switch r &^ 0xff {
+	case 0x2800:
 		c.braille(uint8(r))
-	case r >= 0xe0b0 && r < 0xe0b4:
+	case 0xe000:
+		if r < 0xe0b0 || r > 0xe0b3 {
+			return nil
+		}
 		c.powerline(s, r)
-	case r >= 0x23ba && r < 0x23be: // horizontal scan lines 1, 3, 7, 9
-		y := [...]int{0, c.h / 4, c.h - c.h/4, c.h - s.line}[r-0x23ba]
-		c.rect(0, y, c.w, y+s.line)
-	case r == 0x23bf:
-		c.arms(s, "1100")
-	case r >= 0x23f5 && r <= 0x23fa && r != 0x23f6 && r != 0x23f7:
-		c.playback(s, r)
+	case 0x2500:
+		switch {
+		case r < 0x2580:
+			c.box(s, r)
+		case r < 0x25a0:
+			c.block(r)
+		default:
+			return nil
+		}
+	case 0x2300:
+		if !c.technical(s, r) {
+			return nil
+		}
 	default:
 		return nil
 	}
 	return c.glyph()
+}
+
+// technical draws the few signs of U+2300 to U+23FF that are ours.
+func (c *shape) technical(s *sheet, r rune) bool {
+	switch r {
+	case 0x23ba, 0x23bb, 0x23bc, 0x23bd: // horizontal scan lines 1, 3, 7, 9
+		y := [...]int{0, c.h / 4, c.h - c.h/4, c.h - s.line}[r-0x23ba]
+		c.rect(0, y, c.w, y+s.line)
+	case 0x23bf:
+		c.arms(s, "1100")
+	case 0x23f5, 0x23f8, 0x23f9, 0x23fa:
+		c.playback(s, r)
+	default:
+		return false
+	}
+	return true
 }
 
 // playback draws the signs of a recorder: play, pause, stop, record.

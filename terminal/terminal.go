@@ -4,11 +4,12 @@ import (
 	"image"
 	"time"
 
-	"bottlebar.app/terminal/vt"
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
+
+	"bottlebar.app/terminal/vt"
 )
 
 // Options are what a Terminal needs from its owner.

@@ -1,8 +1,9 @@
 package terminal
 
 import (
-	"bottlebar.app/terminal/vt"
 	"fyne.io/fyne/v2"
+
+	"bottlebar.app/terminal/vt"
 )
 
 // Core returns the emulator behind the widget.

@@ -46,7 +46,7 @@ type connection struct {
 // Attach shows and feeds conn from now on. A Conn that was attached before is
 // closed first. The size is told at once.
 func (t *Terminal) Attach(conn Conn) {
-	t.detach()
+	_ = t.detach() // its end is of no interest any more
 	l := &connection{conn: conn}
 	l.ready.L = &l.mu
 	l.cols, l.rows = t.core.Size()

@@ -47,7 +47,6 @@ type machine struct {
 	shadow    frame  // what is shown while mode 2026 holds the screen
 	view      Screen // reused by View
 	events    []Event
-	reply     []byte
 	out       *replyQueue
 	conform   int  // DECSCL level
 	rectExact bool // DECSACE: attribute changes take rectangles, not streams

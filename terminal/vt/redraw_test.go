@@ -32,7 +32,7 @@ func picture(t *Terminal) string {
 }
 
 func TestRedrawRebuildsTheScreen(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		a := New(Options{Cols: 30, Rows: 8, Scrollback: 50})
 		a.Write(randomStream(r, 200))
