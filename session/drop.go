@@ -154,8 +154,10 @@ func (v *view) complain(bad []snapshot.Problem, of int) {
 	if of > 1 {
 		title = fmt.Sprintf("%d of %d dropped items not copied", len(bad), of)
 	}
-	v.drops = look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: title,
-		Choices: []look.Choice{{Label: "Dismiss", Do: func() { v.drops = look.Message{}; v.show() }}}}
+	v.drops = look.Message{
+		Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: title,
+		Choices: []look.Choice{{Label: "Dismiss", Do: func() { v.drops = look.Message{}; v.show() }}},
+	}
 	const most = 3
 	for i, p := range bad {
 		if i == most-1 && len(bad) > most {

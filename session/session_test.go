@@ -153,8 +153,10 @@ func setup(t *testing.T) (*Windows, *world, *loop) {
 
 func bottle() snapshot.Bottle {
 	at := noon.Add(-12 * time.Minute)
-	return snapshot.Bottle{ID: "b1", Name: "docs-fix", State: snapshot.Ready, Session: snapshot.Working, Artifact: "claude-node", ArtifactID: "aa",
-		Isolation: snapshot.Proved, ProvedAt: &at, StartedAt: &at, Folder: "/home/claude/work", Driver: "docker"}
+	return snapshot.Bottle{
+		ID: "b1", Name: "docs-fix", State: snapshot.Ready, Session: snapshot.Working, Artifact: "claude-node", ArtifactID: "aa",
+		Isolation: snapshot.Proved, ProvedAt: &at, StartedAt: &at, Folder: "/home/claude/work", Driver: "docker",
+	}
 }
 
 func with(b ...snapshot.Bottle) snapshot.Snapshot { return snapshot.Snapshot{Bottles: b} }

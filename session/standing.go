@@ -18,32 +18,42 @@ func (v *view) standing() (look.Message, bool) {
 	b := v.bottle
 	switch {
 	case v.phase == removed:
-		return look.Message{Shape: assets.ShapeStopped, Color: look.ColorQuiet, Title: "This bottle was stopped",
+		return look.Message{
+			Shape: assets.ShapeStopped, Color: look.ColorQuiet, Title: "This bottle was stopped",
 			Lines:   []string{"The VM and everything in it are gone."},
-			Choices: []look.Choice{{Label: "Close", Primary: true, Do: v.dismiss}}}, true
+			Choices: []look.Choice{{Label: "Close", Primary: true, Do: v.dismiss}},
+		}, true
 	case b.State == snapshot.Failed, b.State == snapshot.Lost, b.State == snapshot.Stopped:
 		return v.notRunning(), true
 	case v.phase == ended:
 		return v.programEnded(), true
 	case v.phase == cutOff:
-		return look.Message{Shape: assets.ShapeUnknown, Color: look.ColorFailed, Title: "The session cannot be reached",
-			Lines: because(v.cause), Choices: []look.Choice{{Label: "Connect again", Primary: true, Do: v.attach}}}, true
+		return look.Message{
+			Shape: assets.ShapeUnknown, Color: look.ColorFailed, Title: "The session cannot be reached",
+			Lines: because(v.cause), Choices: []look.Choice{{Label: "Connect again", Primary: true, Do: v.attach}},
+		}, true
 	case b.HelperLost:
-		return look.Message{Shape: assets.ShapeUnknown, Color: look.ColorFailed, Title: "The helper in the VM does not answer",
+		return look.Message{
+			Shape: assets.ShapeUnknown, Color: look.ColorFailed, Title: "The helper in the VM does not answer",
 			Lines:   problem(b.Problem, "The session may still run. It comes back by itself when the helper does."),
-			Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}}}, true
+			Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}},
+		}, true
 	case b.Isolation == snapshot.ProofFailed:
-		return look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation of this bottle does not hold",
+		return look.Message{
+			Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation of this bottle does not hold",
 			Lines:   problem(b.Problem, "Nothing gets out of it until the proof holds again."),
-			Choices: []look.Choice{{Label: "Show proof", Do: v.toProof}}}, true
+			Choices: []look.Choice{{Label: "Show proof", Do: v.toProof}},
+		}, true
 	}
 	return look.Message{}, false
 }
 
 // notRunning is said of a bottle that stopped by itself or failed.
 func (v *view) notRunning() look.Message {
-	m := look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "This bottle failed",
-		Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}}}
+	m := look.Message{
+		Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "This bottle failed",
+		Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}},
+	}
 	switch v.bottle.State {
 	case snapshot.Stopped:
 		m.Shape, m.Color, m.Title = assets.ShapeStopped, look.ColorQuiet, "This bottle has stopped"

@@ -101,8 +101,10 @@ func TestTheSubmenuOfABottle(t *testing.T) {
 		{Title: "Starting the session", State: snapshot.StepWaiting},
 	}}
 	stopped := snapshot.Bottle{ID: "s2", Name: "old-fix", State: snapshot.Stopped, Artifact: "claude-node"}
-	broken := snapshot.Bottle{ID: "s3", Name: "bad", State: snapshot.Failed, Artifact: "claude-node",
-		Problem: &snapshot.Problem{What: "starting the sidecar", Why: "no engine answers", Cure: "start Docker"}}
+	broken := snapshot.Bottle{
+		ID: "s3", Name: "bad", State: snapshot.Failed, Artifact: "claude-node",
+		Problem: &snapshot.Problem{What: "starting the sidecar", Why: "no engine answers", Cure: "start Docker"},
+	}
 	for _, c := range []struct {
 		name string
 		b    snapshot.Bottle

@@ -110,9 +110,11 @@ type card struct {
 }
 
 func newCard(w *Windows, id string) *card {
-	c := &card{w: w, id: id, shape: look.NewShape(assets.ShapeIdle, look.ColorQuiet),
+	c := &card{
+		w: w, id: id, shape: look.NewShape(assets.ShapeIdle, look.ColorQuiet),
 		name: look.NewStrong("").Cutting(look.CutEnd), state: look.NewText(""), facts: look.NewSecond("").Cutting(look.CutEnd),
-		extra: look.Column(look.Step), buttons: look.Row(look.Gap)}
+		extra: look.Column(look.Step), buttons: look.Row(look.Gap),
+	}
 	c.name.Width = 200
 	c.proof = look.NewPart("", func() { w.ShowProof(id) })
 	c.traffic = look.NewPart("", func() { w.ShowActivity(id) })

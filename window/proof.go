@@ -88,8 +88,10 @@ func (p *proof) headline() look.Message {
 	again := look.Choice{Label: "Prove again", Do: p.run}
 	switch {
 	case p.busy:
-		return look.Message{Shape: assets.ShapeMoving, Color: look.ColorAccent, Title: "Trying to get out of the bottle",
-			Lines: []string{"Each way out is tried from inside, against something that would answer."}}
+		return look.Message{
+			Shape: assets.ShapeMoving, Color: look.ColorAccent, Title: "Trying to get out of the bottle",
+			Lines: []string{"Each way out is tried from inside, against something that would answer."},
+		}
 	case p.err != nil:
 		return look.Trouble(look.Problem(p.err), again)
 	case p.report == nil:
@@ -103,11 +105,15 @@ func (p *proof) headline() look.Message {
 		}
 	}
 	if !p.report.Holds {
-		return look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold",
-			Lines: []string{fmt.Sprintf("%d of %d attempts did not go as they must, at %s.", failed, len(p.report.Lines), when)}, Choices: []look.Choice{again}}
+		return look.Message{
+			Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold",
+			Lines: []string{fmt.Sprintf("%d of %d attempts did not go as they must, at %s.", failed, len(p.report.Lines), when)}, Choices: []look.Choice{again},
+		}
 	}
-	return look.Message{Shape: assets.ShapeShield, Color: look.ColorGood, Title: "The isolation holds",
-		Lines: []string{fmt.Sprintf("All %d attempts went as they must, at %s.", len(p.report.Lines), when)}, Choices: []look.Choice{again}}
+	return look.Message{
+		Shape: assets.ShapeShield, Color: look.ColorGood, Title: "The isolation holds",
+		Lines: []string{fmt.Sprintf("All %d attempts went as they must, at %s.", len(p.report.Lines), when)}, Choices: []look.Choice{again},
+	}
 }
 
 func attemptRow(a snapshot.Attempt) fyne.CanvasObject {

@@ -94,6 +94,7 @@ func (w *world) Pack(_ context.Context, image, name string, progress func(string
 	progress("Pulling \x1b[1mlayer")
 	return snapshot.Artifact{ID: "packed"}, w.did("pack %s as %q", image, name)
 }
+
 func (w *world) Launch(_ context.Context, a, f string) (string, error) {
 	return "b9", w.did("launch %s on %q", a, f)
 }
@@ -102,9 +103,11 @@ func (w *world) Resume(_ context.Context, b string) error { return w.did("resume
 func (w *world) Prove(_ context.Context, b string) (snapshot.Proof, error) {
 	return w.proof, w.did("prove %s", b)
 }
+
 func (w *world) CopyIn(_ context.Context, b string, p []string, _ func(done, total int64)) ([]string, error) {
 	return []string{"/w/x"}, w.did("copy in %s %s", b, strings.Join(p, ","))
 }
+
 func (w *world) CopyOut(_ context.Context, b string, p []string, f string, _ func(done, total int64)) ([]string, error) {
 	return []string{f + "/x"}, w.did("copy out %s %s to %s", b, strings.Join(p, ","), f)
 }
@@ -122,8 +125,10 @@ func setUp(t *testing.T) (*Windows, *world, *loop) {
 	a := test.NewTempApp(t)
 	a.Settings().SetTheme(look.Theme())
 	wo, l := &world{}, &loop{signal: make(chan struct{}, 1)}
-	w := New(Options{App: a, Post: l.post, Now: func() time.Time { return noon },
-		Backend: Backend{Library: wo, Bottles: wo, Copier: wo, Setup: wo, Activity: wo, Sessions: wo}})
+	w := New(Options{
+		App: a, Post: l.post, Now: func() time.Time { return noon },
+		Backend: Backend{Library: wo, Bottles: wo, Copier: wo, Setup: wo, Activity: wo, Sessions: wo},
+	})
 	t.Cleanup(w.Close)
 	return w, wo, l
 }
@@ -137,8 +142,10 @@ func shelf() []snapshot.Artifact {
 
 func running() snapshot.Bottle {
 	at := noon.Add(-12 * time.Minute)
-	return snapshot.Bottle{ID: "b1", Name: "docs-fix", State: snapshot.Ready, Session: snapshot.Working, Artifact: "claude-node", Isolation: snapshot.Proved,
-		ProvedAt: &at, StartedAt: &at, Folder: "/home/claude/work", Release: "1.9.3", Driver: "docker"}
+	return snapshot.Bottle{
+		ID: "b1", Name: "docs-fix", State: snapshot.Ready, Session: snapshot.Working, Artifact: "claude-node", Isolation: snapshot.Proved,
+		ProvedAt: &at, StartedAt: &at, Folder: "/home/claude/work", Release: "1.9.3", Driver: "docker",
+	}
 }
 
 // texts are all texts below o that are shown, in drawing order.
@@ -509,8 +516,10 @@ func TestActivityShowsTheNewestFirstAndFilters(t *testing.T) {
 }
 
 func TestARowOfActivityKeepsTheEndOfALongHost(t *testing.T) {
-	d := snapshot.Decision{Time: noon, Bottle: "docs-fix", Verdict: "denied", Host: "api.anthropic.com." + strings.Repeat("x", 200) + ".evil.example", Port: 443,
-		Rule: "not on the list", Up: 300, Down: 1200, Took: 41 * time.Millisecond, Count: 7}
+	d := snapshot.Decision{
+		Time: noon, Bottle: "docs-fix", Verdict: "denied", Host: "api.anthropic.com." + strings.Repeat("x", 200) + ".evil.example", Port: 443,
+		Rule: "not on the list", Up: 300, Down: 1200, Took: 41 * time.Millisecond, Count: 7,
+	}
 	got := decisionCells(d, noon)
 	if !strings.HasPrefix(got[3], "…") || !strings.HasSuffix(got[3], ".evil.example:443  ×7") {
 		t.Errorf("host %q", got[3])

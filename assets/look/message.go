@@ -62,7 +62,7 @@ func Problem(err error) snapshot.Problem {
 // Problems is Problem for an error that may be several joined ones.
 func Problems(err error) []snapshot.Problem {
 	var out []snapshot.Problem
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined errors are taken apart one layer after another
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
 			out = append(out, Problems(e)...)
 		}

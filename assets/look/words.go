@@ -125,39 +125,48 @@ func ShortDigest(d string) string {
 // with an ellipsis.
 func Clean(s string, limit int) string {
 	var b strings.Builder
-	n, marks, space := 0, 0, false
-	for i := 0; i < len(s); {
+	marks, space := 0, false
+	for i := 0; i < len(s) && b.Len() <= 16*limit; { // enough for any honest text of that length
 		r, size := utf8.DecodeRuneInString(s[i:])
 		i += size
-		if b.Len() > 16*limit {
-			break // enough for any honest text of that length
-		}
-		switch {
-		case unicode.IsSpace(r) || r == '\u2800' || r == '\u3164' || r == '\uffa0' || r == '\u115f' || r == '\u1160':
-			space = n > 0
+		if blank(r) {
+			space = b.Len() > 0
 			continue
-		case r == utf8.RuneError && size == 1, unicode.Is(unicode.Cc, r), unicode.Is(unicode.Co, r), unicode.Is(unicode.Cs, r):
+		}
+		if r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Co, unicode.Cs) {
 			r = '\ufffd'
-		case r == '\u200d' || r == '\ufe0f':
-			// Joiners of emoji: kept, they join nothing else into sight.
-		case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), unicode.Is(unicode.Variation_Selector, r):
+		}
+		if unseen(r) {
 			continue
 		}
-		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
-			if marks++; marks > 2 {
-				continue
-			}
-		} else {
+		if !unicode.In(r, unicode.Mn, unicode.Me) {
 			marks = 0
+		} else if marks++; marks > 2 {
+			continue
 		}
 		if space {
 			b.WriteByte(' ')
 			space = false
 		}
 		b.WriteRune(r)
-		n++
 	}
 	return Cut(b.String(), limit)
+}
+
+// blank are spaces, line ends, and the letters of several scripts that are
+// drawn as nothing.
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || r == '\u2800' || r == '\u3164' || r == '\uffa0' || r == '\u115f' || r == '\u1160'
+}
+
+// unseen are characters that format others: they turn the writing direction,
+// hide letters or join them. Those that join an emoji stay: they join nothing
+// else into sight.
+func unseen(r rune) bool {
+	if r == '\u200d' || r == '\ufe0f' {
+		return false
+	}
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // Cut keeps at most limit letters (graphemes) of s, the last an ellipsis when
