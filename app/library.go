@@ -101,7 +101,7 @@ func (p *packer) Pack(ctx context.Context, image, outBase string, progress func(
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(home) //nolint:errcheck // swept with the cache
+	defer os.RemoveAll(home)
 	root := filepath.Join(home, "root")
 	if p.in.AgentRoot != "" {
 		if _, err := clone.Tree(ctx, root, p.in.AgentRoot); err != nil {

@@ -119,7 +119,7 @@ func startServe(ctx context.Context, paths Paths, self string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the child has its own
+	defer log.Close()
 	// It must outlive this command, so it gets neither its context nor its terminal.
 	cmd := exec.Command(self, "serve", "--until-idle") //nolint:noctx // see above
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -103,29 +102,4 @@ func (s Settings) check(path string) error {
 		}
 	}
 	return nil
-}
-
-// setSetting sets one top-level string in the file and leaves every other line
-// as it is, comments and unknown keys included.
-func setSetting(path, key, value string) error {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		b, err = []byte(settingsTemplate), nil
-	}
-	if err != nil {
-		return err
-	}
-	line := key + " = " + strconv.Quote(value)
-	text, top := string(b), len(b)
-	if t := regexp.MustCompile(`(?m)^\s*\[`).FindStringIndex(text); t != nil {
-		top = t[0] // top-level keys end at the first table
-	}
-	head, rest := text[:top], text[top:]
-	old := regexp.MustCompile(`(?m)^#?[ \t]*` + regexp.QuoteMeta(key) + `[ \t]*=.*$`)
-	if at := old.FindStringIndex(head); at != nil {
-		head = head[:at[0]] + line + head[at[1]:]
-	} else {
-		head = strings.TrimRight(head, "\n") + "\n" + line + "\n\n"
-	}
-	return atomicfile.Write(path, []byte(head+rest), 0o600)
 }

@@ -141,7 +141,7 @@ func (b *Bottle) copyOut(ctx context.Context, s *hop.Session, o CopyOptions) (Co
 	if err != nil {
 		return Copied{}, fault.Wrap(err, "copying "+hop.Clean(source, 255)+" out of "+b.name, "")
 	}
-	defer down.Close() //nolint:errcheck // read to its end, or given up
+	defer down.Close()
 	label := hop.Clean(path.Base(source), 100) + " out to " + dir
 	defer b.set(func() { b.transfer = nil })
 	options := transfer.HostOptions(true)

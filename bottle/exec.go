@@ -49,7 +49,7 @@ func (b *Bottle) Exec(ctx context.Context, o ExecOptions, conn io.ReadWriter) er
 	if err != nil {
 		return err
 	}
-	defer cmd.Close() //nolint:errcheck // it has ended, or is to be killed
+	defer cmd.Close()
 	return pump(cmd, conn, nil)
 }
 
@@ -97,7 +97,7 @@ func (b *Bottle) Attach(ctx context.Context, name string, size frame.Size, again
 	if err != nil {
 		return err
 	}
-	defer t.Close() //nolint:errcheck // a viewer; its command goes on
+	defer t.Close()
 	w := frame.NewWriter(conn)
 	if err := w.WriteJSON(frame.Ready, t.Reply()); err != nil {
 		return err

@@ -187,7 +187,7 @@ func (b *Bottle) failLaunch(ctx context.Context, err error) error {
 
 // firstOf takes a single error out of a join of one.
 func firstOf(err error) error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		if all := j.Unwrap(); len(all) == 1 {
 			return all[0]
 		}

@@ -42,7 +42,7 @@ func (b *Bottle) Log(ctx context.Context, which string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close() //nolint:errcheck // the file outlives it
+	defer root.Close()
 	fi, err := root.Lstat(name)
 	if os.IsNotExist(err) {
 		return io.NopCloser(bytes.NewReader(nil)), nil

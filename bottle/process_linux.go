@@ -71,7 +71,7 @@ func inetSockets(table string, open map[string]bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	var out []string
 	for s := bufio.NewScanner(f); s.Scan(); {
 		// sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -199,50 +200,30 @@ func targets(canaries []netip.AddrPort, facts sidecar.Facts) []hop.ProbeTarget {
 	return out
 }
 
+// kinds are the helper's kinds of attempts, in the order of the report.
+var kinds = []string{"health", "echo", "parallel", "target", "vsock", "lookup", "connect"}
+
 // judge turns what the helper says into lines. What was asked for and did not
 // come back is a line that does not hold.
 func judge(p *proof, req hop.ProbeRequest, reply hop.ProbeReply, nonce string) {
-	seen := make(map[string]int)
-	order := []string{"health", "echo", "parallel", "target", "vsock", "lookup", "connect"}
 	slices.SortStableFunc(reply.Attempts, func(a, b hop.Attempt) int {
-		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
 	})
+	seen := make(map[string]int)
 	parallel := 0
 	for _, a := range reply.Attempts {
 		seen[a.Kind]++
-		found := a.Outcome
-		if a.Status != 0 {
-			found = fmt.Sprintf("status %d", a.Status)
-		}
-		if a.Detail != "" {
-			found += ", " + a.Detail
-		}
-		switch a.Kind {
-		case "health":
-			var h egress.Health
-			// Only the first value counts: what cleaned the text marked the line's end.
-			_ = json.NewDecoder(strings.NewReader(a.Body)).Decode(&h)
-			same := nonce != "" && h.Nonce == nonce
-			p.add("way-out", "ask the sidecar for this bottle's nonce", "the nonce", word(same, "the nonce", "another answer: "+found), a.Status == 200 && same)
-		case "echo":
-			p.add("way-bulk", "send 1 MiB through the tunnel and fetch 4 MiB", "all of it arrives", found, a.Status == 200 && a.Bytes == req.Down)
-		case "parallel":
-			if a.Status == 200 {
+		if a.Kind == "parallel" {
+			if a.Status == http.StatusOK {
 				parallel++
 			}
-		case "target":
-			p.add(a.Name, "connect to "+a.Target, "out of reach", found, out(a.Outcome))
-		case "lookup":
-			p.add("name-lookup", "look up "+a.Target, "no answer", found, a.Outcome != hop.OutcomeConnected)
-		case "connect":
-			p.add("proxy-refusal", "ask the proxy for "+a.Target, "403", found, a.Outcome == hop.OutcomeStatus && a.Status == 403)
-		case "vsock":
-			p.add("host-vsock", "connect to the host's "+a.Target, "out of reach", found, out(a.Outcome))
+			continue
 		}
+		p.attempt(a, req, nonce)
 	}
 	p.add("way-parallel", fmt.Sprintf("open %d connections at once", req.Parallel), "all answer", fmt.Sprintf("%d answer", parallel), parallel == req.Parallel)
 	want := map[string]int{"health": 1, "echo": 1, "target": len(req.Targets), "lookup": len(req.Lookups), "connect": len(req.Connects), "vsock": len(req.Vsock)}
-	for _, kind := range order {
+	for _, kind := range kinds {
 		if seen[kind] < want[kind] {
 			p.add("probe-"+kind, fmt.Sprintf("read %d answers", want[kind]), "all of them", fmt.Sprintf("%d answers", seen[kind]), false)
 		}
@@ -252,6 +233,34 @@ func judge(p *proof, req hop.ProbeRequest, reply hop.ProbeReply, nonce string) {
 		names = append(names, i.Name)
 	}
 	p.add("interfaces", "list the network interfaces", "lo alone", strings.Join(names, ", "), slices.Equal(names, []string{"lo"}))
+}
+
+// attempt judges one thing that the helper tried.
+func (p *proof) attempt(a hop.Attempt, req hop.ProbeRequest, nonce string) {
+	found := a.Outcome
+	if a.Status != 0 {
+		found = fmt.Sprintf("status %d", a.Status)
+	}
+	if a.Detail != "" {
+		found += ", " + a.Detail
+	}
+	switch a.Kind {
+	case "health":
+		var h egress.Health
+		_ = json.Unmarshal([]byte(a.Body), &h) // an answer of another shape has no nonce
+		same := nonce != "" && h.Nonce == nonce
+		p.add("way-out", "ask the sidecar for this bottle's nonce", "the nonce", word(same, "the nonce", "another answer: "+found), a.Status == http.StatusOK && same)
+	case "echo":
+		p.add("way-bulk", "send 1 MiB through the tunnel and fetch 4 MiB", "all of it arrives", found, a.Status == http.StatusOK && a.Bytes == req.Down)
+	case "target":
+		p.add(a.Name, "connect to "+a.Target, "out of reach", found, out(a.Outcome))
+	case "lookup":
+		p.add("name-lookup", "look up "+a.Target, "no answer", found, a.Outcome != hop.OutcomeConnected)
+	case "connect":
+		p.add("proxy-refusal", "ask the proxy for "+a.Target, "403", found, a.Outcome == hop.OutcomeStatus && a.Status == http.StatusForbidden)
+	case "vsock":
+		p.add("host-vsock", "connect to the host's vsock port "+a.Target, "out of reach", found, out(a.Outcome))
+	}
 }
 
 // out tells whether an outcome means that nothing was reached. An answer of

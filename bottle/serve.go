@@ -91,35 +91,31 @@ func (b *Bottle) lost(ctx context.Context, l *live) {
 // relay carries the guest's connections to the sidecar; when the sidecar dies
 // the bottle has no way out until another has been proved.
 func (b *Bottle) relay(ctx context.Context, l *live) {
-	for ctx.Err() == nil {
-		car := l.sidecar()
-		if car == nil {
-			return
-		}
-		drained := make(chan struct{})
-		go func() {
-			defer close(drained)
-			for d := range car.Decisions() {
-				b.recent.add(d)
-				b.rack.cfg.Changed()
-			}
-		}()
-		err := sidecar.Relay(ctx, source{l.egress}, car, new(sidecar.Traffic))
-		select {
-		case <-car.Done():
-		default:
-			if ctx.Err() == nil {
-				b.rack.cfg.Log.Error("relay ended", "bottle", b.name, "error", err)
-			}
-		}
-		if ctx.Err() != nil {
-			return // the sidecar goes on, or its undo ends it and the decisions with it
-		}
-		<-drained
-		l.setSidecar(nil)
-		b.rack.work.Go(func() { b.renewSidecar(car.Err()) })
+	car := l.sidecar()
+	if car == nil || ctx.Err() != nil {
 		return
 	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		for d := range car.Decisions() {
+			b.recent.add(d)
+			b.rack.cfg.Changed()
+		}
+	}()
+	err := sidecar.Relay(ctx, source{l.egress}, car, new(sidecar.Traffic))
+	if ctx.Err() != nil {
+		return // the sidecar goes on, or its undo ends it and the decisions with it
+	}
+	b.rack.cfg.Log.Info("relay ended", "bottle", b.name, "error", err)
+	select {
+	case <-car.Done():
+	case <-ctx.Done():
+		return
+	}
+	<-drained
+	l.setSidecar(nil)
+	b.rack.work.Go(func() { b.renewSidecar(car.Err()) })
 }
 
 // source hands the guest's egress streams to the relay.

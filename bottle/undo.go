@@ -140,7 +140,7 @@ func removeAll(dir string) error {
 	if rerr != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	_ = fs.WalkDir(root.FS(), filepath.Base(dir), func(path string, d fs.DirEntry, err error) error {
 		if d != nil && d.IsDir() {
 			_ = root.Chmod(path, 0o700)

@@ -159,9 +159,17 @@ func (c *commands) find(ctx context.Context, client *control.Client, name string
 
 func (c *commands) printBottle(b snapshot.Bottle) error {
 	rows := [][]string{
-		{"name", b.Name}, {"id", b.ID}, {"state", string(b.State)}, {"session", dash(string(b.Session))},
-		{"artifact", b.Artifact}, {"isolation", string(b.Isolation)}, {"smolvm", dash(b.Release)}, {"sidecar", dash(b.Driver)},
-		{"user", dash(b.User)}, {"folder", dash(c.clean(b.Folder))}, {"command", dash(c.clean(strings.Join(b.Command, " ")))},
+		{"name", b.Name},
+		{"id", b.ID},
+		{"state", string(b.State)},
+		{"session", dash(string(b.Session))},
+		{"artifact", b.Artifact},
+		{"isolation", string(b.Isolation)},
+		{"smolvm", dash(b.Release)},
+		{"sidecar", dash(b.Driver)},
+		{"user", dash(b.User)},
+		{"folder", dash(c.clean(b.Folder))},
+		{"command", dash(c.clean(strings.Join(b.Command, " ")))},
 		{"reached", fmt.Sprintf("%d allowed, %d blocked", b.Allowed, b.Blocked)},
 	}
 	if b.Simulated {

@@ -89,7 +89,7 @@ func (c *commands) attachTo(ctx context.Context, client *control.Client, name st
 // plain passes bytes through: standard input in, both streams out, cleaned
 // where a terminal would obey them.
 func (c *commands) plain(conn io.ReadWriteCloser) error {
-	defer conn.Close() //nolint:errcheck // the last frame says how it ended
+	defer conn.Close()
 	go func() {
 		w := frame.NewWriter(conn)
 		if !isTerminal(c.env.Stdin) {
@@ -163,7 +163,7 @@ const detachKey = 0x1c
 // through our own terminal core, and what reaches the person's terminal is
 // drawn from it: text, positions, colours and a few modes, nothing else.
 func (c *commands) interactive(ctx context.Context, conn io.ReadWriteCloser, size frame.Size) error {
-	defer conn.Close()          //nolint:errcheck // the session goes on
+	defer conn.Close()
 	fd := int(c.env.Stdin.Fd()) //nolint:gosec // a descriptor
 	old, err := term.MakeRaw(fd)
 	if err != nil {

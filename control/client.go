@@ -43,7 +43,7 @@ func (c *Client) Watch(ctx context.Context, each func(snapshot.Snapshot)) error 
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	return readEvents(resp.Body, func(event string, data []byte) (bool, error) {
 		if event != "snapshot" {
 			return event == "end", nil
@@ -116,7 +116,7 @@ func (c *Client) Logs(ctx context.Context, name, which string, w io.Writer) erro
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	_, err = io.Copy(w, resp.Body)
 	return err
 }
@@ -229,7 +229,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	if err != nil {
 		return v, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	return v, json.NewDecoder(resp.Body).Decode(&v)
 }
 
@@ -240,7 +240,7 @@ func long[T any](ctx context.Context, c *Client, path string, body any, tell fun
 	if err != nil {
 		return v, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	finished := false
 	err = readEvents(resp.Body, func(event string, data []byte) (bool, error) {
 		switch event {
@@ -317,7 +317,7 @@ func (c *Client) do(ctx context.Context, method, path string, body any) (*http.R
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxRequest))
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil { //nolint:noctx // a local socket, bounded by the time
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = c.Close()
 		return nil, fault.New("opening the control socket", "another Bottlebar answers on "+path, "end it first")
 	}
@@ -321,7 +321,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 		reply(w, func(*http.Request) (any, error) { return nil, err }, r)
 		return
 	}
-	defer log.Close() //nolint:errcheck // read only
+	defer log.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
 	_, _ = io.Copy(w, log)
 }
@@ -347,7 +347,7 @@ func frames[T any](s *Server, run func(ctx context.Context, name string, req T, 
 		}
 		s.conns.Add(1)
 		defer s.conns.Done()
-		defer conn.Close() //nolint:errcheck // the last frame says how it ended
+		defer conn.Close()
 		_ = conn.SetDeadline(time.Time{})
 		if _, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", upgrade); err != nil {
 			return

@@ -19,7 +19,7 @@ import (
 type sessions struct{ *screen }
 
 func (s sessions) CopyIn(ctx context.Context, bottle string, paths []string, progress func(done, total int64)) ([]string, error) {
-	return copier{s.screen}.CopyIn(ctx, bottle, paths, progress)
+	return copier(s).CopyIn(ctx, bottle, paths, progress)
 }
 
 // Attach joins a session. Its bytes cross a pipe in this process as the frames

@@ -121,41 +121,24 @@ func (s *screen) show(snap snapshot.Snapshot) {
 
 // Do implements tray.Actions.
 func (s *screen) Do(a tray.Action) {
-	switch a.Verb {
-	case tray.Open:
-		s.sessions.Open(a.Target)
-	case tray.Shell:
-		s.sessions.Shell(a.Target)
-	case tray.CopyIn:
-		s.windows.ShowCopyIn(a.Target)
-	case tray.CopyOut:
-		s.windows.ShowCopyOut(a.Target)
-	case tray.Activity:
-		s.windows.ShowActivity(a.Target)
-	case tray.Prove:
-		s.windows.ShowProof(a.Target)
-	case tray.Stop, tray.Cancel, tray.Discard:
-		s.windows.Stop(a.Target)
-	case tray.Resume:
+	if a.Verb == tray.Resume {
 		s.opened[a.Target] = true
-		s.windows.Resume(a.Target)
-	case tray.ShowProblem:
-		s.windows.ShowProblem(a.Target)
-	case tray.Launch:
-		s.windows.Launch(a.Target, "")
-	case tray.LaunchOnFolder:
-		s.windows.ShowLaunchOn(a.Target)
-	case tray.Pack:
-		s.windows.ShowPack()
-	case tray.Add:
-		s.windows.ShowAdd()
-	case tray.Library:
-		s.windows.ShowLibrary("")
-	case tray.Bottles:
-		s.windows.ShowBottles("")
-	case tray.Setup:
-		s.windows.ShowSetup()
-	case tray.Quit:
-		s.askQuit()
+	}
+	if do, ok := s.verbs()[a.Verb]; ok {
+		do(a.Target)
+	}
+}
+
+// verbs is what each entry of the menu does to its target.
+func (s *screen) verbs() map[tray.Verb]func(target string) {
+	w := s.windows
+	return map[tray.Verb]func(string){
+		tray.Open: s.sessions.Open, tray.Shell: s.sessions.Shell,
+		tray.CopyIn: w.ShowCopyIn, tray.CopyOut: w.ShowCopyOut, tray.Activity: w.ShowActivity, tray.Prove: w.ShowProof,
+		tray.Stop: w.Stop, tray.Cancel: w.Stop, tray.Discard: w.Stop, tray.Resume: w.Resume, tray.ShowProblem: w.ShowProblem,
+		tray.Launch: func(artifact string) { w.Launch(artifact, "") }, tray.LaunchOnFolder: w.ShowLaunchOn,
+		tray.Pack: func(string) { w.ShowPack() }, tray.Add: func(string) { w.ShowAdd() },
+		tray.Library: func(string) { w.ShowLibrary("") }, tray.Bottles: func(string) { w.ShowBottles("") },
+		tray.Setup: func(string) { w.ShowSetup() }, tray.Quit: func(string) { s.askQuit() },
 	}
 }
