@@ -332,3 +332,55 @@ func TestBridgeCarriesBothWaysAndEndsEachByItself(t *testing.T) {
 		t.Errorf("got %q %v", b.String(), err)
 	}
 }
+
+func TestALostSessionEndsItsCommandsAndTheHelperComesBack(t *testing.T) {
+	p := newPair(t)
+	pidFile := filepath.Join(shortDir(t), "pid")
+	c, err := p.session.Exec(p.ctx, hop.ExecRequest{Argv: []string{"sh", "-c", "trap '' HUP TERM; echo $$ > " + pidFile + "; echo up; while :; do sleep 0.1; done"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, b, err := c.Next(); err != nil || string(b) != "up\n" {
+		t.Fatalf("%q %v", b, err)
+	}
+	p.serve() // the app ends: its socket goes
+	if _, _, err := c.Next(); !errors.Is(err, hop.ErrSessionLost) {
+		t.Errorf("got %v", err)
+	}
+	p.listen() // and starts again
+	p.session = p.next()
+	if res, err := p.output(hop.ExecRequest{Argv: []string{"echo", "back"}}); err != nil || string(res.Stdout) != "back\n" {
+		t.Errorf("%+v %v", res, err)
+	}
+	waitGone(t, pidFile)
+}
+
+func TestInputThatNobodyReadsHoldsNobodyUp(t *testing.T) {
+	p := newPair(t)
+	for name, tty := range map[string]bool{"pipe": false, "terminal": true} {
+		c, err := p.session.Exec(p.ctx, hop.ExecRequest{Argv: []string{"sleep", "1000"}, TTY: tty})
+		if err != nil {
+			t.Fatal(err)
+		}
+		typed := make(chan error, 1)
+		go func() { _, err := c.Write(make([]byte, 8<<20)); typed <- err }()
+		_ = c.Close()
+		if err := <-typed; err == nil {
+			t.Errorf("%s: all of it was taken", name)
+		}
+	}
+	slow, err := p.session.Attach(p.ctx, hop.AttachRequest{Name: "slow", Argv: []string{"sh", "-c", "stty raw; sleep 1000"}, Workdir: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed := make(chan error, 1)
+	go func() { _, err := slow.Write(make([]byte, 8<<20)); typed <- err }()
+	if err := p.session.CloseTerminal(p.ctx, "slow"); err != nil {
+		t.Fatal(err)
+	}
+	_ = slow.Close()
+	<-typed
+	if res, err := p.output(hop.ExecRequest{Argv: []string{"true"}}); err != nil || res.Code != 0 {
+		t.Errorf("%+v %v", res, err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"bottlebar.app/hop"
 	"bottlebar.app/internal/frame"
@@ -90,11 +91,15 @@ func (r *running) startTTY(size frame.Size) error {
 
 // openTTY starts cmd on a new terminal that its user owns.
 func openTTY(cmd *exec.Cmd, size frame.Size) (*os.File, error) {
-	master, slave, err := pty.Open()
+	opened, slave, err := pty.Open()
 	if err != nil {
 		return nil, remote(err, "making a terminal")
 	}
 	defer func() { _ = slave.Close() }()
+	master, err := interruptible(opened)
+	if err != nil {
+		return nil, remote(err, "making a terminal")
+	}
 	if c := cmd.SysProcAttr.Credential; c != nil {
 		_ = slave.Chown(int(c.Uid), int(c.Gid))
 	}
@@ -108,10 +113,33 @@ func openTTY(cmd *exec.Cmd, size frame.Size) (*os.File, error) {
 	return master, nil
 }
 
+// interruptible gives a terminal's master under a descriptor whose reads and
+// writes end when it is closed or its deadline passes. Opening it has left
+// the one it came with in the other mode.
+func interruptible(f *os.File) (*os.File, error) {
+	defer func() { _ = f.Close() }()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
 // setSize takes a size, or 80 by 24 where there is none.
 func setSize(f *os.File, size frame.Size) error {
 	size = sane(size)
-	return pty.Setsize(f, &pty.Winsize{Cols: size.Cols, Rows: size.Rows})
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Col: size.Cols, Row: size.Rows})
+	})
+	return errors.Join(cerr, err)
 }
 
 func sane(size frame.Size) frame.Size {
@@ -265,22 +293,31 @@ func (r *running) input() {
 				open = err == nil || r.tty != nil
 			}
 		case frame.CloseStdin:
-			if r.tty == nil && open {
-				_ = r.stdin.Close()
-			} else if r.tty != nil {
-				_, _ = r.tty.Write([]byte{4}) // end of input, as typed
-			}
-			open = r.tty != nil
+			r.endInput()
+			open = open && r.tty != nil
 		case frame.Resize:
-			var size frame.Size
-			if r.tty != nil && json.Unmarshal(p, &size) == nil {
-				_ = setSize(r.tty, size)
-			}
+			r.resize(p)
 		case frame.Signal:
 			if sig, ok := signals[string(p)]; ok && !closed(r.over) {
 				signalTree(r.cmd.Process.Pid, sig)
 			}
 		}
+	}
+}
+
+// endInput closes a pipe; on a terminal it is a key.
+func (r *running) endInput() {
+	if r.tty != nil {
+		_, _ = r.tty.Write([]byte{4})
+		return
+	}
+	_ = r.stdin.Close()
+}
+
+func (r *running) resize(p []byte) {
+	var size frame.Size
+	if r.tty != nil && json.Unmarshal(p, &size) == nil {
+		_ = setSize(r.tty, size)
 	}
 }
 

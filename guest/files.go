@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,7 +72,7 @@ type child struct {
 }
 
 func (h *helper) child(verb string) (*child, error) {
-	c := &child{cmd: exec.Command(h.opts.Self[0], append(h.opts.Self[1:], verb)...)}
+	c := &child{cmd: &exec.Cmd{Path: h.opts.Self[0], Args: append(slices.Clone(h.opts.Self), verb)}}
 	for _, p := range []struct{ r, w **os.File }{{&c.jobR, &c.job}, {&c.answer, &c.answerW}, {&c.inR, &c.in}, {&c.out, &c.outW}} {
 		r, w, err := os.Pipe()
 		if err != nil {

@@ -135,15 +135,15 @@ func (h *helper) session(ctx context.Context) error {
 	h.set(peer)
 	defer h.set(nil)
 	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
 	defer cancel()
 	for {
 		st, err := peer.Accept()
 		if err != nil {
 			return err
 		}
-		wg.Go(func() { h.serve(ctx, st) })
+		// Run waits for them, not this session: ending a command takes a
+		// while, and the next session need not.
+		h.wg.Go(func() { h.serve(ctx, st) })
 	}
 }
 

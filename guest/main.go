@@ -120,7 +120,7 @@ func start(stdin io.Reader) error {
 		return err
 	}
 	defer func() { _, _ = readyR.Close(), readyW.Close() }()
-	cmd := exec.Command("/proc/self/exe", verbServe)
+	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{os.Args[0], verbServe}} // outlives whoever waits
 	cmd.Dir = "/"
 	cmd.ExtraFiles = []*os.File{cfgR, readyW}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

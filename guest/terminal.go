@@ -198,7 +198,12 @@ func (t *terminal) view(ctx context.Context, st *hop.Stream, out *frame.Writer, 
 	var input sync.WaitGroup
 	input.Go(func() { t.listen(st, v) })
 	defer input.Wait()
-	defer func() { _ = st.SetReadDeadline(time.Unix(1, 0)) }()
+	defer func() {
+		_ = st.SetReadDeadline(time.Unix(1, 0))
+		if !closed(t.over) {
+			st.Reset() // also lets go of input that the command does not take
+		}
+	}()
 	for {
 		p, end := t.take(v)
 		if len(p) > 0 {
@@ -214,7 +219,6 @@ func (t *terminal) view(ctx context.Context, st *hop.Stream, out *frame.Writer, 
 		select {
 		case <-v.wake:
 		case <-ctx.Done():
-			st.Reset()
 			return
 		case <-st.Aborted():
 			return

@@ -2,75 +2,9 @@ package hop
 
 import (
 	"encoding/binary"
-	"fmt"
 	"sync"
 	"time"
 )
-
-// Limits are what the gate allows a guest. The zero value of each field is
-// replaced by that of [DefaultLimits].
-type Limits struct {
-	Frame      uint32  // payload of one data frame, bytes
-	Streams    int     // streams open at once that the guest opened
-	Unread     int64   // bytes received and not yet read by the app, all streams together
-	PingRate   float64 // pings per second
-	PingBurst  float64
-	OpenRate   float64 // streams opened per second
-	OpenBurst  float64
-	Handshakes int // connections that have not proved themselves yet
-}
-
-// defaultLimits are far above what the helper needs: it sends a ping each
-// 10 s, keeps at most 256 connections, and opens at most 200 a second. The
-// multiplexer's buffers double as they grow, so unread bytes cost up to twice
-// their number.
-var defaultLimits = Limits{
-	Frame: 64 << 10, Streams: 512, Unread: 40 << 20,
-	PingRate: 2, PingBurst: 8, OpenRate: 400, OpenBurst: 600, Handshakes: 4,
-}
-
-// DefaultLimits returns the limits that a zero [Limits] stands for.
-func DefaultLimits() Limits { return defaultLimits }
-
-func (l Limits) filled() Limits {
-	d := defaultLimits
-	fill(&l.Frame, d.Frame)
-	fill(&l.Streams, d.Streams)
-	fill(&l.Unread, d.Unread)
-	fill(&l.PingRate, d.PingRate)
-	fill(&l.PingBurst, d.PingBurst)
-	fill(&l.OpenRate, d.OpenRate)
-	fill(&l.OpenBurst, d.OpenBurst)
-	fill(&l.Handshakes, d.Handshakes)
-	return l
-}
-
-func fill[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
-}
-
-// Breach is what a guest did that its helper never does. The session it
-// happened on is closed.
-type Breach struct {
-	What   string // such as "pings per second" or "stream number"
-	Number int64  // what it was
-	Limit  int64  // what is allowed; 0 where it is not a matter of amount
-}
-
-func (b *Breach) Error() string {
-	if b.Limit == 0 {
-		return fmt.Sprintf("the guest broke the session's rules: %s (%d)", b.What, b.Number)
-	}
-	return fmt.Sprintf("the guest broke the session's rules: %s (%d, the limit is %d)", b.What, b.Number, b.Limit)
-}
-
-// Cure says what to do about it.
-func (b *Breach) Cure() string {
-	return "stop the bottle unless you trust what runs in it"
-}
 
 // The multiplexer's frame: version, type, flags, stream number, length, all
 // big endian. The format is that of github.com/hashicorp/yamux, version 0.
@@ -173,22 +107,6 @@ func newGate(strict bool, limits Limits, peerOdd uint32, now func() time.Time) *
 	}
 }
 
-// bucket is a leaky allowance: rate a second, at most burst at once.
-type bucket struct {
-	rate, burst, level float64
-	last               time.Time
-}
-
-func (b *bucket) take(now time.Time) bool {
-	b.level = min(b.burst, b.level+b.rate*now.Sub(b.last).Seconds())
-	b.last = now
-	if b.level < 1 {
-		return false
-	}
-	b.level--
-	return true
-}
-
 // verdict is what becomes of a frame that arrived and broke no rule.
 type verdict int
 
@@ -255,26 +173,31 @@ func (g *gate) inStream(h head) (verdict, *Breach) {
 		}
 		return drop, nil
 	}
-	if h.flags&flagACK != 0 {
-		if l.theirs || l.acked {
-			return drop, &Breach{What: "acknowledgement of nothing", Number: int64(h.stream)}
-		}
-		l.acked = true
-	}
 	judge := g.inWindow
 	if h.kind == typeData {
 		judge = g.inData
 	}
-	if err := judge(l, h); err != nil {
-		return drop, err
-	}
-	if err := g.inEnd(l, h); err != nil {
-		return drop, err
+	for _, rule := range []func(*lane, head) *Breach{g.inAck, judge, g.inEnd} {
+		if err := rule(l, h); err != nil {
+			return drop, err
+		}
 	}
 	if h.kind == typeData && h.size > 0 && l.released {
 		return strip, nil
 	}
 	return pass, nil
+}
+
+// inAck: a stream of ours is acknowledged once.
+func (g *gate) inAck(l *lane, h head) *Breach {
+	if h.flags&flagACK == 0 {
+		return nil
+	}
+	if l.theirs || l.acked {
+		return &Breach{What: "acknowledgement of nothing", Number: int64(h.stream)}
+	}
+	l.acked = true
+	return nil
 }
 
 // known says whether a number without a lane belonged to a stream once.

@@ -82,6 +82,20 @@ func (h *host) expect(kind EventKind) Happening {
 	}
 }
 
+// until polls for something that happens elsewhere.
+func (h *host) until(what string, is func() bool) {
+	h.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-h.ctx.Done():
+			h.t.Fatalf("never happened: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
 // peer is a well-behaved guest.
 func (h *host) peer() *Peer {
 	h.t.Helper()

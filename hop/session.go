@@ -3,7 +3,9 @@ package hop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -138,6 +140,7 @@ const (
 func (s *Session) About(ctx context.Context) (Info, error) {
 	var info Info
 	err := s.ask(ctx, About, askTimeout, struct{}{}, &info)
+	info.clean()
 	return info, err
 }
 
@@ -145,6 +148,7 @@ func (s *Session) About(ctx context.Context) (Info, error) {
 func (s *Session) Probe(ctx context.Context, r ProbeRequest) (ProbeReply, error) {
 	var reply ProbeReply
 	err := s.ask(ctx, Probe, probeTimeout, r, &reply)
+	reply.clean()
 	return reply, err
 }
 
@@ -152,7 +156,43 @@ func (s *Session) Probe(ctx context.Context, r ProbeRequest) (ProbeReply, error)
 func (s *Session) Seed(ctx context.Context, r SeedRequest) (SeedReply, error) {
 	var reply SeedReply
 	err := s.ask(ctx, Seed, askTimeout, r, &reply)
+	if err == nil && reply.Folder != "" && !validGuestPath(reply.Folder) {
+		err = fmt.Errorf("%w: the session's folder", ErrAnswer)
+	}
+	for i := range reply.Changed {
+		reply.Changed[i] = Clean(reply.Changed[i], maxText)
+	}
 	return reply, err
+}
+
+// clean makes the guest's texts fit to be shown.
+func (i *Info) clean() {
+	for _, s := range []*string{&i.Version, &i.Kernel, &i.Arch, &i.Hostname} {
+		*s = Clean(*s, 128)
+	}
+	i.Users = slices.DeleteFunc(i.Users, func(u User) bool {
+		return u.Name == "" || !validGuestPath(u.Home) || Clean(u.Name+u.Home+u.Shell, 2048) != u.Name+u.Home+u.Shell
+	})
+	cleanInterfaces(i.Interfaces)
+}
+
+func (r *ProbeReply) clean() {
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		for _, s := range []*string{&a.Name, &a.Kind, &a.Target, &a.Outcome, &a.Body, &a.Detail} {
+			*s = Clean(*s, 512)
+		}
+	}
+	cleanInterfaces(r.Interfaces)
+}
+
+func cleanInterfaces(list []Interface) {
+	for i := range list {
+		list[i].Name = Clean(list[i].Name, 64)
+		for j := range list[i].Addrs {
+			list[i].Addrs[j] = Clean(list[i].Addrs[j], 64)
+		}
+	}
 }
 
 // Forward connects to a port of the guest's loopback. Who calls closes.

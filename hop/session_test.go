@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"bottlebar.app/internal/fault"
 )
@@ -208,12 +207,7 @@ func TestALostSessionEndsEveryCall(t *testing.T) {
 	for name, call := range calls {
 		go func() { ends <- end{name, call()} }()
 	}
-	for len(s.mux.opening) < len(calls)-2 { // accept and ping open nothing
-		if h.ctx.Err() != nil {
-			t.Fatal("the calls never began")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	h.until("the calls begin", func() bool { return len(s.mux.opening) >= len(calls)-2 }) // accept and ping open nothing
 	_ = conn.Close()
 	for range calls {
 		if e := <-ends; !errors.Is(e.err, ErrSessionLost) {
@@ -247,12 +241,7 @@ func TestMoreCallsThanTheBacklogDoNotBlockForEver(t *testing.T) {
 	for range 3 * backlog {
 		go func() { _, err := s.About(ctx); ends <- err }()
 	}
-	for len(s.mux.opening) < maxOpening {
-		if h.ctx.Err() != nil {
-			t.Fatal("the calls never began")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	h.until("the calls begin", func() bool { return len(s.mux.opening) == maxOpening })
 	cancel()
 	for range 3 * backlog {
 		if err := <-ends; !errors.Is(err, context.Canceled) {

@@ -36,11 +36,10 @@ type Stream struct {
 	mux  *mux
 	lane *lane
 
-	once   sync.Once
-	mu     sync.Mutex
-	reset  bool
-	closed bool
-	timer  *time.Timer
+	once  sync.Once
+	mu    sync.Mutex
+	reset bool
+	timer *time.Timer
 }
 
 var _ net.Conn = (*Stream)(nil)

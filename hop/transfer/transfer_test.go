@@ -99,7 +99,7 @@ var odd = []string{
 }
 
 func TestWhatIsPackedArrivesUnchanged(t *testing.T) {
-	src, dst := t.TempDir(), t.TempDir()
+	src := t.TempDir()
 	want := map[string]string{
 		"top/": "", "top/empty/": "", "top/none": "", "top/big": strings.Repeat("0123456789", 1<<17),
 		"top/deep/": "", "top/deep/er/": "", "top/deep/er/f": "x", "top/link": "-> deep/er/f", "top/deep/up": "-> ../none",
@@ -126,7 +126,7 @@ func TestWhatIsPackedArrivesUnchanged(t *testing.T) {
 		t.Fatalf("%+v %v", packed, err)
 	}
 	for _, o := range []Options{{}, HostOptions(true)} {
-		dst = t.TempDir()
+		dst := t.TempDir()
 		got, err := Unpack(t.Context(), bytes.NewReader(stream.Bytes()), dst, o)
 		if err != nil {
 			t.Fatal(err)

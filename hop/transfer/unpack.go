@@ -143,7 +143,7 @@ type unpacker struct {
 
 func (u *unpacker) all(r io.Reader) error {
 	u.tops = map[string]bool{}
-	defer u.enter("")
+	defer func() { _ = u.enter("") }()
 	tail := &tail{r: r}
 	tr := tar.NewReader(tail)
 	for {
