@@ -133,7 +133,9 @@ func (a *App) open(ctx context.Context) error {
 	if n := len(rep.Adopted) + len(rep.Kept) + len(rep.Cleared); n > 0 {
 		a.log.Info("reconciled", "adopted", rep.Adopted, "kept", rep.Kept, "cleared", rep.Cleared)
 	}
+	a.mu.Lock()
 	a.state.recovered = rep
+	a.mu.Unlock()
 	if changes, err := a.library.Watch(a.ctx); err == nil {
 		a.work.Go(func() {
 			for range changes {
