@@ -11,6 +11,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ const maxBody = 32 << 20
 
 // Turn is what a request for a message asks, cut down to what a script needs.
 type Turn struct {
-	Text    string   // the text of the last message
+	Text    string   // all text of the person's last message; the client puts reminders of its own around what was typed
 	Results []string // of the tools that it answers, if any
 	Tools   []string // the names of the tools on offer; none in the client's own small questions
 }
@@ -43,6 +44,7 @@ func Demo(t Turn) Reply {
 		return Reply{Text: "The command ran."}
 	case strings.Contains(t.Text, "run ") && len(t.Tools) > 0:
 		_, command, _ := strings.Cut(t.Text, "run ")
+		command, _, _ = strings.Cut(command, "\n")
 		return Reply{Text: "I run it.", Tool: "Bash", Input: map[string]string{"command": command, "description": "What was asked for"}}
 	}
 	return Reply{Text: "This is a fake of the API. Ask me to run a command."}
@@ -151,8 +153,11 @@ func parse(body []byte) (ask, error) {
 	var wire struct {
 		Model    string
 		Stream   bool
-		Messages []struct{ Content json.RawMessage }
-		Tools    []struct{ Name string }
+		Messages []struct {
+			Role    string
+			Content json.RawMessage
+		}
+		Tools []struct{ Name string }
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return a, fmt.Errorf("the body is no request: %w", err)
@@ -161,14 +166,18 @@ func parse(body []byte) (ask, error) {
 	for _, t := range wire.Tools {
 		a.turn.Tools = append(a.turn.Tools, t.Name)
 	}
-	if n := len(wire.Messages); n > 0 {
-		a.turn.Text, a.turn.Results = content(wire.Messages[n-1].Content)
+	// The client may put a message of the role "system" behind what was typed.
+	for _, m := range slices.Backward(wire.Messages) {
+		if m.Role == "user" {
+			a.turn.Text, a.turn.Results = content(m.Content)
+			break
+		}
 	}
 	return a, nil
 }
 
 // content reads a message's content: a string, or a list of blocks, where a
-// tool's result is again either. Of several texts the last is what was typed.
+// tool's result is again either.
 func content(raw json.RawMessage) (text string, results []string) {
 	if json.Unmarshal(raw, &text) == nil {
 		return text, nil
@@ -183,7 +192,7 @@ func content(raw json.RawMessage) (text string, results []string) {
 	for _, b := range blocks {
 		switch b.Type {
 		case "text":
-			text = b.Text
+			text += b.Text + "\n"
 		case "tool_result":
 			inner, _ := content(b.Content)
 			results = append(results, inner)
