@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"flag"
 	"image"
+	"image/png"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
@@ -14,6 +17,42 @@ import (
 	"fyne.io/fyne/v2/driver/software"
 	"fyne.io/fyne/v2/test"
 )
+
+var update = flag.Bool("update", false, "write icon.png anew from appicon.svg")
+
+// The bundle wants its icon as a PNG of 1024 pixels; it is the drawing's.
+func TestTheBundlesIconIsTheDrawing(t *testing.T) {
+	test.NewTempApp(t)
+	want := raster(AppIcon(), 1024)
+	if *update {
+		var b bytes.Buffer
+		if err := png.Encode(&b, want); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("icon.png", b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open("icon.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Bounds() != want.Bounds() {
+		t.Fatalf("icon.png is %v", got.Bounds())
+	}
+	for y := 0; y < 1024; y += 16 {
+		for x := 0; x < 1024; x += 16 {
+			if got.At(x, y) != want.At(x, y) {
+				t.Fatalf("icon.png differs from appicon.svg at %d,%d", x, y)
+			}
+		}
+	}
+}
 
 // shapes are all small shapes.
 var shapes = []ShapeName{
