@@ -27,6 +27,7 @@ type fallback struct {
 	emoji  *gofont.Face
 	opened bool // emoji was looked for
 
+	scans   sync.WaitGroup
 	mu      sync.Mutex
 	state   scanState
 	fonts   *fontscan.FontMap
@@ -127,7 +128,7 @@ func (b *fallback) system(r rune) *gofont.Face {
 	switch b.state {
 	case scanNot:
 		b.state = scanning
-		go b.scan()
+		b.scans.Go(b.scan)
 		return nil
 	case scanning:
 		return nil
@@ -140,7 +141,7 @@ func (b *fallback) system(r rune) *gofont.Face {
 }
 
 // scan lists the system's fonts, which takes seconds the first time, and then
-// calls whoever waits for it. It ends by itself.
+// calls whoever waits for it.
 func (b *fallback) scan() {
 	fm := fontscan.NewFontMap(quiet{})
 	err := fm.UseSystemFonts(b.dir)

@@ -49,6 +49,10 @@ func NewFonts(cacheDir string) *Fonts {
 	return f
 }
 
+// Close waits until the system's fonts are no longer being read. The fonts can
+// still be used after it.
+func (f *Fonts) Close() { f.others.scans.Wait() }
+
 // parse reads an embedded font, which a test proves readable.
 func parse(b []byte) *sfnt.Font {
 	f, err := sfnt.Parse(b)

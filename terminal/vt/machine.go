@@ -88,6 +88,7 @@ type spot struct {
 	wrap bool
 	last rune
 	ok   bool
+	open bool // last may take more than combining marks
 }
 
 func (m *machine) init(o Options, q *replyQueue) {

@@ -79,16 +79,16 @@ func (m *machine) print(r rune) {
 		if c&classDrop != 0 {
 			return
 		}
-		if m.tryJoin(r, c) {
+		width = int(c & classWidth)
+		if (c&classExtend != 0 || width == 0 || m.join.open) && m.tryJoin(r, c) {
 			return
 		}
-		width = int(c & classWidth)
 		if width == 0 {
 			return
 		}
 	}
 	m.putCell(Cell{ch: uint32(r), FG: m.cur.fg, BG: m.cur.bg, Attr: m.cur.attr}, width)
-	m.join = spot{x: m.cur.x, y: m.cur.y, wrap: m.cur.wrap, last: r, ok: true}
+	m.join = spot{x: m.cur.x, y: m.cur.y, wrap: m.cur.wrap, last: r, ok: true, open: r >= 0x600 && expects(r)}
 }
 
 // putCell writes a cell of one or two columns at the cursor.
@@ -114,8 +114,10 @@ func (m *machine) putCell(c Cell, width int) {
 		m.insertCells(m.cur.x, width)
 	}
 	r, x := m.row(), m.cur.x
-	m.split(r, x)
-	m.split(r, x+width)
+	if x < r.used {
+		m.split(r, x)
+		m.split(r, x+width)
+	}
 	if width == 2 && x+1 < m.cols {
 		c.Attr |= attrWide
 		r.cells[x+1] = Cell{FG: c.FG, BG: c.BG, Attr: c.Attr&^attrWide | attrSpacer}
@@ -164,7 +166,7 @@ func (m *machine) tryJoin(r rune, c class) bool {
 	if !extend && !oneCluster(m.scratch) {
 		return false
 	}
-	m.join.last = r
+	m.join.last, m.join.open = r, expects(r)
 	if len(m.scratch) > maxClusterBytes {
 		return true
 	}

@@ -69,6 +69,9 @@ func opens(r rune) bool {
 		r >= 0x10000 && r < 0x1f200
 }
 
+// expects says whether mayJoin can be true for anything after last.
+func expects(last rune) bool { return last == 0x200d || hangul(last) || opens(last) }
+
 func hangul(r rune) bool { return r >= 0xac00 && r < 0xd7a4 }
 
 // mayJoin says whether it is worth to ask if next belongs to the cluster that
