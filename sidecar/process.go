@@ -140,7 +140,8 @@ func (u *processUnit) start(path string, args []string) error {
 	}
 	// The child sees nothing of this process's environment, and no descriptor
 	// but its own four.
-	u.cmd = exec.Command(path, append(append([]string(nil), args...), "child", strconv.Itoa(3))...)
+	path, args = confined(path, append(append([]string(nil), args...), "child", strconv.Itoa(3)))
+	u.cmd = exec.Command(path, args...)
 	u.cmd.Args[0] = "bottlebar-sidecar"
 	u.cmd.Env = []string{"GODEBUG=netdns=go"}
 	u.cmd.Dir = "/"

@@ -89,3 +89,6 @@ func kernelStatus(pid int) map[string]string {
 	}
 	return out
 }
+
+// confined is the command that starts program: the child confines itself.
+func confined(program string, args []string) (string, []string) { return program, args }
