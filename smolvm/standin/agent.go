@@ -68,7 +68,7 @@ func (g *agent) answer(conn *net.UnixConn) {
 	w := frame.NewWriter(conn)
 	switch req.Op {
 	case "ping":
-		w.Write(frame.Ready, nil)
+		_ = w.Write(frame.Ready, nil)
 	case "exec":
 		logLine(g.console, "running command", map[string]any{"command": req.Argv, "image": g.c.Image})
 		if !req.Internal {
@@ -118,7 +118,7 @@ func (g *agent) startMain(w *frame.Writer, req request) {
 		g.main = 0
 		g.mu.Unlock()
 	}()
-	w.WriteJSON(frame.Exit, frame.Status{})
+	end(w, frame.Status{})
 }
 
 func dirOr(dir string) string {
@@ -133,7 +133,7 @@ func dirOr(dir string) string {
 func (g *agent) resolve(req request) (path, text string) {
 	dir := dirOr(req.Dir)
 	if g.c.Release == r080 {
-		os.MkdirAll(dir, 0o755) // a missing folder is made
+		_ = os.MkdirAll(dir, 0o755) // a missing folder is made; Stat says if not
 	}
 	if info, err := os.Stat(dir); err != nil {
 		return "", "chdir `" + req.Dir + "`: No such file or directory"
@@ -245,7 +245,7 @@ func (k *kids) startBy(start func() (*os.Process, error)) (*kid, error) {
 		return nil, err
 	}
 	c := &kid{pid: p.Pid, done: make(chan struct{})}
-	p.Release()
+	_ = p.Release() // frees memory alone
 	k.known[c.pid] = c
 	return c, nil
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,7 +13,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -75,7 +75,7 @@ func runVM(dir string) error {
 		dies = time.After(c.Dies)
 	}
 	gone := make(chan struct{})
-	go func() { g.Wait(); close(gone) }()
+	go func() { _ = g.Wait(); close(gone) }()
 	go passConnections(ln, control)
 	go servePipes(control, c)
 	select {
@@ -84,7 +84,7 @@ func runVM(dir string) error {
 	case <-gone:
 	}
 	// Killing pid 1 kills all that is in its namespace.
-	g.Process.Kill()
+	_ = g.Process.Kill() // or it is gone already
 	<-gone
 	return nil
 }
@@ -109,7 +109,7 @@ func startGuest(dir string, c bootConfig, console *os.File) (*net.UnixConn, *exe
 	if err != nil {
 		return nil, nil, err
 	}
-	g := exec.Command("/proc/self/exe", "_guest", dir)
+	g := exec.CommandContext(context.Background(), "/proc/self/exe", "_guest", dir)
 	g.Stdout, g.Stderr = os.Stdout, os.Stderr
 	g.ExtraFiles = []*os.File{os.NewFile(fdLock, "lock"), theirs, console}
 	g.SysProcAttr = &syscall.SysProcAttr{
@@ -142,7 +142,7 @@ func passConnections(ln *net.UnixListener, control *net.UnixConn) {
 		if err != nil {
 			return
 		}
-		sendConn(control, []byte{0}, conn)
+		_ = sendConn(control, []byte{0}, conn) // a dying guest ends all
 	}
 }
 
@@ -227,7 +227,8 @@ type relayRules struct {
 // listens there the guest's connection just ends.
 func relay(guest *net.UnixConn, path string, rules relayRules) {
 	defer guest.Close()
-	c, err := net.Dial("unix", path)
+	var d net.Dialer
+	c, err := d.DialContext(context.Background(), "unix", path)
 	if err != nil {
 		return
 	}
@@ -257,7 +258,7 @@ func relay(guest *net.UnixConn, path string, rules relayRules) {
 			}
 		}
 		if rules.halfClose {
-			dst.CloseWrite()
+			_ = dst.CloseWrite()
 			return
 		}
 		guest.Close()
@@ -280,6 +281,6 @@ func logLine(w io.Writer, message string, fields map[string]any) {
 		"level":     "INFO", "fields": fields, "target": "smolvm_agent",
 	})
 	if err == nil {
-		io.WriteString(w, strings.TrimSpace(string(line))+"\n")
+		fmt.Fprintln(w, string(line))
 	}
 }

@@ -32,10 +32,13 @@ func (g *agent) startCommand(path string, argv []string, attr *os.ProcAttr) (k *
 		k, err = g.kids.start(path, argv, attr)
 		return k, false, err
 	}
-	g.cells = slices.DeleteFunc(g.cells, (*kid).ended)
-	if len(g.cells) > 0 {
-		k, err = g.joinCell(g.cells[0].pid, path, argv, attr)
-		return k, false, err
+	for len(g.cells) > 0 {
+		if k, err = g.joinCell(g.cells[0].pid, path, argv, attr); !errors.Is(err, errCellGone) {
+			return k, false, err
+		}
+		// It is about to end, which takes the kernel a moment.
+		<-g.cells[0].done
+		g.cells = slices.DeleteFunc(g.cells, (*kid).ended)
 	}
 	attr.Sys.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS
 	k, err = g.kids.start("/proc/self/exe", append([]string{"smolvm", "_cell", path}, argv...), attr)
@@ -81,7 +84,7 @@ func (g *agent) joinCell(pid int, path string, argv []string, attr *os.ProcAttr)
 }
 
 // errCellGone is a container that ended between being found and being joined.
-var errCellGone = errors.New("cannot open status file: No such file or directory")
+var errCellGone = errors.New("container is gone")
 
 func enter(pid int) error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {

@@ -15,10 +15,10 @@ import (
 	"syscall"
 	"time"
 
-	"bottlebar.app/internal/frame"
-
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"bottlebar.app/internal/frame"
 )
 
 func (a *app) dial(ctx context.Context, name string) (*net.UnixConn, error) {
@@ -30,6 +30,13 @@ func (a *app) dial(ctx context.Context, name string) (*net.UnixConn, error) {
 	return c.(*net.UnixConn), nil
 }
 
+// ping asks a machine's agent for an answer within d.
+func (a *app) ping(name string, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return a.dialPing(ctx, name)
+}
+
 func (a *app) dialPing(ctx context.Context, name string) error {
 	conn, err := a.dial(ctx, name)
 	if err != nil {
@@ -37,7 +44,9 @@ func (a *app) dialPing(ctx context.Context, name string) error {
 	}
 	defer conn.Close()
 	if t, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(t)
+		if err := conn.SetDeadline(t); err != nil {
+			return err
+		}
 	}
 	if err := writeRequest(conn, request{Op: "ping"}); err != nil {
 		return err
@@ -120,7 +129,9 @@ func receive(conn io.Reader, stdout, stderr io.Writer) (frame.Status, error) {
 			return s, nil
 		case frame.Error:
 			var f frame.Failure
-			json.Unmarshal(p, &f)
+			if json.Unmarshal(p, &f) != nil {
+				return s, errClosed
+			}
 			return s, failf("agent operation failed: %s", f.Message)
 		}
 		if err != nil {
@@ -266,7 +277,7 @@ func forward(in io.Reader, w *frame.Writer) {
 			return
 		}
 		if err != nil {
-			w.Write(frame.CloseStdin, nil)
+			_ = w.Write(frame.CloseStdin, nil)
 			return
 		}
 	}
@@ -308,11 +319,11 @@ func (a *app) rawTerminal(fd int, req *request, w *frame.Writer) (restore func()
 	go func() {
 		for range changed {
 			c, r := size()
-			w.WriteJSON(frame.Resize, frame.Size{Cols: c, Rows: r})
+			_ = w.WriteJSON(frame.Resize, frame.Size{Cols: c, Rows: r})
 		}
 	}()
 	return func() {
 		signal.Stop(changed)
-		term.Restore(fd, old)
+		_ = term.Restore(fd, old)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"bottlebar.app/internal/frame"
-
 	"golang.org/x/sys/unix"
+
+	"bottlebar.app/internal/frame"
 )
 
 const uploadChunk = 1 << 20
@@ -99,7 +99,7 @@ func send(conn *net.UnixConn, f io.Reader, meter *meter) error {
 			meter.add(n)
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			w.Write(frame.CloseStdin, nil)
+			_ = w.Write(frame.CloseStdin, nil)
 			return nil
 		}
 		if err != nil {
@@ -260,7 +260,7 @@ func (g *agent) put(conn *net.UnixConn, w *frame.Writer, req request) {
 		say("create staging", err)
 		return
 	}
-	defer unix.Unlinkat(int(dir.Fd()), tmp, 0)
+	defer func() { _ = unix.Unlinkat(int(dir.Fd()), tmp, 0) }() // gone after a rename
 	defer f.Close()
 	if err := takeFile(conn, f); err != nil {
 		say("write staging", err)
@@ -274,7 +274,7 @@ func (g *agent) put(conn *net.UnixConn, w *frame.Writer, req request) {
 		say(rename, err)
 		return
 	}
-	w.WriteJSON(frame.Exit, frame.Status{})
+	end(w, frame.Status{})
 }
 
 func createAt(dir *os.File, name string, perm os.FileMode) (*os.File, error) {
@@ -339,7 +339,7 @@ func (g *agent) get(w *frame.Writer, req request) {
 		refuse(w, "read file: "+osText(err))
 		return
 	}
-	w.WriteJSON(frame.Exit, frame.Status{})
+	end(w, frame.Status{})
 }
 
 func (g *agent) openForGet(abs string) (*os.File, string) {

@@ -24,7 +24,7 @@ func (a *app) create(p *args) error {
 	name := p.get("name")
 	if name == "" && !p.has("name") {
 		var b [4]byte
-		rand.Read(b[:])
+		_, _ = rand.Read(b[:]) // never fails
 		name = "vm-" + hex.EncodeToString(b[:])
 	}
 	r := &record{
@@ -184,7 +184,7 @@ func (a *app) fromImage(p *args, r *record) error {
 		r.MemMiB = number(p.get("mem"))
 	}
 	r.Cmd, r.Workdir = append(r.Cmd, p.rest...), p.get("workdir")
-	r.Env = a.createEnv(p)
+	r.Env = a.envItems(p.values["env"])
 	return nil
 }
 
@@ -206,6 +206,21 @@ func (a *app) fromArtifact(p *args, r *record) error {
 	if arch := artifact.Arch(m.Platform); a.rel >= r177 && arch != host {
 		return failf("agent operation failed: platform mismatch: this artifact is built for architecture '%s' (platform '%s'), but this host is '%s'. A packed VM or image carries native binaries and cannot run on a different CPU architecture — re-pack on an '%s' host, or use an '%s' artifact.", arch, m.Platform, host, arch, host)
 	}
+	a.settings(p, r, m)
+	r.CRC = fmt.Sprintf("%08x", f.Footer.Checksum)
+	fmt.Fprintln(a.stdout, "Extracting .smolmachine assets...")
+	if err := a.extract(path, f, r); err != nil {
+		word := "extract sidecar"
+		if a.rel >= r193 {
+			word = "extract sidecar (shared)"
+		}
+		return failf("agent operation failed: %s: %v", word, err)
+	}
+	return nil
+}
+
+// settings are the manifest's, as far as the flags leave them.
+func (a *app) settings(p *args, r *record, m artifact.Manifest) {
 	r.Image, r.Workdir, r.GPU = m.Image, m.Workdir, m.GPU
 	r.Entrypoint, r.Cmd = append(r.Entrypoint, m.Entrypoint...), append(r.Cmd, m.Cmd...)
 	if a.rel >= r177 && len(p.rest) > 0 {
@@ -219,19 +234,9 @@ func (a *app) fromArtifact(p *args, r *record) error {
 	if v := p.get("mem"); v != "" && v != "8192" {
 		r.MemMiB = number(v)
 	}
-	r.Env = append(slices.Clone(m.Env), a.createEnv(p)...)
+	r.Env = append(slices.Clone(m.Env), a.envItems(p.values["env"])...)
 	// Before 1.8.0 the egress flags are read and thrown away here.
 	r.Network = m.Network || wantsNetwork(p, a.rel >= r193)
-	r.CRC = fmt.Sprintf("%08x", f.Footer.Checksum)
-	fmt.Fprintln(a.stdout, "Extracting .smolmachine assets...")
-	if err := a.extract(path, f, r); err != nil {
-		word := "extract sidecar"
-		if a.rel >= r193 {
-			word = "extract sidecar (shared)"
-		}
-		return failf("agent operation failed: %s: %v", word, err)
-	}
-	return nil
 }
 
 func (a *app) openArtifact(path string) (*artifact.File, error) {
@@ -257,10 +262,8 @@ func (a *app) openArtifact(path string) (*artifact.File, error) {
 	return f, nil
 }
 
-// createEnv is the -e of create: an item without "=" is dropped by 0.8.0 and
-// copied from the environment later; an empty key is dropped always.
-func (a *app) createEnv(p *args) []string { return a.envItems(p.values["env"]) }
-
+// envItems reads the -e flags: an item without "=" is dropped by 0.8.0 and
+// later copied from the environment, if it is set; an empty key is dropped.
 func (a *app) envItems(items []string) []string {
 	var out []string
 	for _, e := range items {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +76,7 @@ func (a *app) fault(verb string) (code int, done bool) {
 			}
 			return n, true
 		case "garbage":
-			io.WriteString(a.stdout, "\x00\xff\x1b]0;no\x07 not what was asked for\n{[\n")
+			fmt.Fprint(a.stdout, "\x00\xff\x1b]0;no\x07 not what was asked for\n{[\n")
 			return 0, true
 		case "enospc":
 			if verb == "cp" {

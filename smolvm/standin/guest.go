@@ -318,7 +318,7 @@ func (g *agent) listenPipe(path string, tag byte, mounted bool) error {
 			if err != nil {
 				return
 			}
-			sendConn(g.control, []byte{tag}, conn)
+			_ = sendConn(g.control, []byte{tag}, conn)
 		}
 	}()
 	return nil

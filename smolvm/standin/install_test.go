@@ -122,8 +122,12 @@ func processes(dir string) []int {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
+	look, limit := time.NewTicker(10*time.Millisecond), time.After(15*time.Second)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-limit:
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}

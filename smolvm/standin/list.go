@@ -168,7 +168,7 @@ func (a *app) egressEvents(p *args) error {
 }
 
 // packPrune is "pack prune": nothing is ever left unreferenced here.
-func (a *app) packPrune() error {
+func (a *app) packPrune(*args) error {
 	all, err := a.store.all()
 	if err != nil {
 		return err

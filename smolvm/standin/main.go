@@ -104,7 +104,7 @@ func (a *app) run(argv []string) int {
 			fmt.Fprintf(a.stdout, "smolvm %s\n", a.version)
 			return 0
 		case "--help", "-h", "help":
-			io.WriteString(a.stdout, helpTop())
+			fmt.Fprint(a.stdout, helpTop())
 			return 0
 		}
 	}
@@ -132,40 +132,23 @@ func (a *app) run(argv []string) int {
 
 func (a *app) dispatch(p *args) (int, error) {
 	switch p.verb {
-	case "machine create":
-		return 0, a.create(p)
-	case "machine start":
-		return 0, a.start(p)
-	case "machine stop":
-		return 0, a.stop(p)
-	case "machine delete":
-		return 0, a.delete(p)
-	case "machine ls":
-		return 0, a.list(p)
-	case "machine status":
-		return 0, a.status(p)
 	case "machine exec":
 		return a.exec(p)
 	case "machine shell":
 		p.values["interactive"], p.values["tty"] = []string{"true"}, []string{"true"}
 		p.rest = []string{"/bin/sh"}
 		return a.exec(p)
-	case "machine cp":
-		return 0, a.copy(p)
-	case "machine update":
-		return 0, a.update(p)
-	case "machine data-dir":
-		return 0, a.dataDir(p)
-	case "machine images":
-		return 0, a.imagesOf(p)
-	case "machine egress-events":
-		return 0, a.egressEvents(p)
-	case "pack create":
-		return 0, a.packCreate(p)
-	case "pack prune":
-		return 0, a.packPrune()
 	}
-	return 0, failf("config operation failed: %s: the stand-in does not simulate this", p.verb)
+	verb := map[string]func(*args) error{
+		"machine create": a.create, "machine start": a.start, "machine stop": a.stop, "machine delete": a.delete,
+		"machine ls": a.list, "machine status": a.status, "machine cp": a.copy, "machine update": a.update,
+		"machine data-dir": a.dataDir, "machine images": a.imagesOf, "machine egress-events": a.egressEvents,
+		"pack create": a.packCreate, "pack prune": a.packPrune,
+	}[p.verb]
+	if verb == nil {
+		return 0, failf("config operation failed: %s: the stand-in does not simulate this", p.verb)
+	}
+	return 0, verb(p)
 }
 
 // standin answers the one verb that the real command does not have; it exits
@@ -235,7 +218,7 @@ func osText(err error) string {
 func (a *app) fail(err error) int {
 	var u usageError
 	if errors.As(err, &u) {
-		io.WriteString(a.stderr, u.text)
+		fmt.Fprint(a.stderr, u.text)
 		return 2
 	}
 	var f failure

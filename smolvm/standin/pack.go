@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -57,15 +58,29 @@ func (a *app) packImage(ref string, m *build.Manifest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(a.stdout, "Pulling %s...\n", ref)
 	for _, at := range []int{25, 50, 75, 100} {
 		fmt.Fprintf(a.stderr, "\rPulling image %s... %d%%", ref, at)
 	}
 	fmt.Fprintln(a.stderr)
 	m.Image = ref
 	m.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	fmt.Fprintln(a.stdout, "Collecting runtime libraries...\nCollecting agent rootfs...\nCreating storage template...")
+	fmt.Fprintf(a.stdout, "Image: %s (1 layers, %d bytes)\n", ref, size(root))
+	fmt.Fprint(a.stdout, "Collecting runtime libraries...\nCollecting agent rootfs...\nCreating storage template...\n  Layer 1/1... done\n")
 	return root, nil
+}
+
+// size adds up the files of a folder, in bytes.
+func size(dir string) (n int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n
 }
 
 // packFromVM takes the root of a stopped machine; its settings are not kept.

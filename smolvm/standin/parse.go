@@ -5,11 +5,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // args is a parsed command line.
@@ -248,137 +245,55 @@ func (p *parser) positional(w string) error {
 
 // finish checks exclusive and required arguments.
 func (p *parser) finish() error {
-	a := p.a
-	for _, pair := range [][2]string{{"from", "image"}, {"from", "smolfile"}, {"image", "from-vm"}} {
-		if a.has(pair[0]) && a.has(pair[1]) {
+	if err := p.exclusive(); err != nil {
+		return err
+	}
+	missing := p.missing()
+	if a := p.a; len(missing) == 0 && a.verb == "pack create" && !a.has("image") && !a.has("from-vm") && !a.has("smolfile") {
+		missing = []string{"--image <IMAGE>"} // one of the three
+	}
+	if len(missing) > 0 {
+		return usagef(p.spec.usageLine(p.r), "the following required arguments were not provided:\n  %s", strings.Join(missing, "\n  "))
+	}
+	if n, ok := p.a.named["NAME"]; ok {
+		p.a.values["name"] = []string{n} // 0.8.0's positional
+	}
+	return nil
+}
+
+func (p *parser) exclusive() error {
+	pairs := [][2]string{{"from", "image"}, {"from", "smolfile"}, {"image", "from-vm"}}
+	if p.a.verb == "machine exec" {
+		pairs = append(pairs, [2]string{"detach", "interactive"}, [2]string{"detach", "tty"}, [2]string{"detach", "stream"})
+	}
+	for _, pair := range pairs {
+		if p.a.has(pair[0]) && p.a.has(pair[1]) {
 			f, _ := p.find(func(f flag) bool { return f.long == pair[0] })
 			g, _ := p.find(func(f flag) bool { return f.long == pair[1] })
 			return usagef(p.spec.usageLine(p.r), "the argument '%s' cannot be used with '%s'", f, g)
 		}
 	}
-	if a.has("detach") && a.verb == "machine exec" {
-		for _, other := range []string{"interactive", "tty", "stream"} {
-			if a.has(other) {
-				return usagef(p.spec.usageLine(p.r), "the argument '--detach' cannot be used with '--%s'", other)
-			}
-		}
-	}
-	var missing []string
-	for _, name := range strings.Fields(p.spec.required) {
-		switch {
-		case name == "COMMAND…":
-			if len(a.rest) == 0 {
-				missing = append(missing, "<COMMAND>...")
-			}
-		case strings.ToLower(name) != name:
-			if _, ok := a.named[name]; !ok {
-				missing = append(missing, "<"+name+">")
-			}
-		case !a.has(name):
-			f, ok := p.find(func(f flag) bool { return f.long == name })
-			_, given := a.named["NAME"]
-			switch {
-			case ok:
-				missing = append(missing, f.String())
-			case !given:
-				missing = append(missing, "<NAME>")
-			}
-		}
-	}
-	if len(missing) == 0 && a.verb == "pack create" && !a.has("image") && !a.has("from-vm") && !a.has("smolfile") {
-		missing = append(missing, "--image <IMAGE>")
-	}
-	if len(missing) > 0 {
-		return usagef(p.spec.usageLine(p.r), "the following required arguments were not provided:\n  %s", strings.Join(missing, "\n  "))
-	}
-	if p.r == r080 {
-		if n, ok := a.named["NAME"]; ok {
-			a.values["name"] = []string{n}
-		}
-	}
 	return nil
 }
 
-// check returns why a value is refused by the argument parser.
-func (p *parser) check(f flag, v string) string {
-	switch f.long {
-	case "cpus":
-		if n, err := strconv.ParseUint(v, 10, 64); err != nil {
-			return "invalid digit found in string"
-		} else if n > 255 {
-			return v + " is not in 0..=255"
-		}
-	case "mem", "storage", "overlay", "uid", "gid", "limit", "keep":
-		if _, err := strconv.ParseUint(v, 10, 32); err != nil {
-			return "invalid digit found in string"
-		}
-	case "allow-cidr":
-		if _, err := netip.ParsePrefix(v); err != nil {
-			if _, err := netip.ParseAddr(v); err != nil {
-				return fmt.Sprintf("invalid CIDR '%s': expected format like 10.0.0.0/8 or 1.1.1.1", v)
-			}
-		}
-	case "port":
-		return checkPort(v)
-	case "timeout":
-		_, why := duration(v)
-		return why
-	}
-	return ""
-}
-
-func checkPort(v string) string {
-	host, guest, ok := strings.Cut(v, ":")
-	if !ok {
-		return "invalid port mapping: expected HOST:GUEST"
-	}
-	for side, s := range map[string]string{"host": host, "guest": guest} {
-		if n, err := strconv.ParseUint(s, 10, 16); err != nil || n == 0 {
-			return fmt.Sprintf("invalid %s port: %s", side, s)
+// missing lists the required arguments that were not given.
+func (p *parser) missing() (out []string) {
+	a := p.a
+	for _, name := range strings.Fields(p.spec.required) {
+		f, isFlag := p.find(func(f flag) bool { return f.long == name })
+		switch _, given := a.named[name]; {
+		case name == "COMMAND…" && len(a.rest) == 0:
+			out = append(out, "<COMMAND>...")
+		case name == "COMMAND…" || given || a.has(name):
+		case isFlag:
+			out = append(out, f.String())
+		case name != "name":
+			out = append(out, "<"+name+">")
+		case a.named["NAME"] == "" && len(p.names) > 0:
+			out = append(out, "<NAME>")
 		}
 	}
-	return ""
-}
-
-// duration reads "500ms", "30s", "5m", "1h 30m"; units have long forms too.
-func duration(v string) (time.Duration, string) {
-	units := map[string]time.Duration{
-		"ms": time.Millisecond, "msec": time.Millisecond, "s": time.Second, "sec": time.Second, "secs": time.Second,
-		"m": time.Minute, "min": time.Minute, "mins": time.Minute, "h": time.Hour, "hr": time.Hour, "d": 24 * time.Hour,
-	}
-	var total time.Duration
-	s := strings.TrimSpace(v)
-	if s == "" {
-		return 0, "value was empty"
-	}
-	for s != "" {
-		i := strings.IndexFunc(s, func(c rune) bool { return c < '0' || c > '9' })
-		if i == 0 {
-			return 0, "expected number at 0"
-		}
-		if i < 0 {
-			return 0, fmt.Sprintf("time unit needed, for example %ssec or %sms", s, s)
-		}
-		n, err := strconv.ParseInt(s[:i], 10, 32)
-		if err != nil {
-			return 0, "number is too large"
-		}
-		rest := strings.TrimLeft(s[i:], " ")
-		j := strings.IndexFunc(rest, func(c rune) bool { return c < 'a' || c > 'z' })
-		if j < 0 {
-			j = len(rest)
-		}
-		u, ok := units[rest[:j]]
-		if !ok {
-			return 0, fmt.Sprintf("unknown time unit %q", rest[:j])
-		}
-		total += time.Duration(n) * u
-		s = strings.TrimSpace(rest[j:])
-	}
-	if total == 0 {
-		return 0, "timeout must be greater than 0 (e.g., 5sec, 30s)"
-	}
-	return total, ""
+	return out
 }
 
 func helpTop() string {
@@ -412,5 +327,5 @@ func printHelp(w io.Writer, r release, a *args) {
 		}
 		return
 	}
-	io.WriteString(w, helpGroup(r, a.verb))
+	fmt.Fprint(w, helpGroup(r, a.verb))
 }

@@ -191,9 +191,6 @@ func (a *app) machine(name string) (*record, error) {
 
 // checkName returns the text for an illegal machine name.
 func checkName(n string) string {
-	alnum := func(c rune) bool {
-		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-	}
 	switch {
 	case n == "":
 		return "cannot be empty"
@@ -208,12 +205,14 @@ func checkName(n string) string {
 	case strings.ContainsAny(n, `/\`):
 		return "cannot contain path separators"
 	}
-	for _, c := range n {
-		if !alnum(c) && c != '-' && c != '_' {
-			return fmt.Sprintf("contains invalid character: '%c'", c)
-		}
+	if i := strings.IndexFunc(n, func(c rune) bool { return !alnum(c) && c != '-' && c != '_' }); i >= 0 {
+		return fmt.Sprintf("contains invalid character: '%c'", []rune(n[i:])[0])
 	}
 	return ""
+}
+
+func alnum(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // lock takes a machine's vm.lock without waiting; the boot process and the

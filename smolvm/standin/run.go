@@ -53,12 +53,12 @@ func (g *agent) exec(conn *net.UnixConn, w *frame.Writer, req request) {
 	}
 	c := &command{g: g, req: req, conn: conn, w: w, gone: make(chan struct{})}
 	if err := c.start(path); err != nil {
-		g.execRefused(w, req, err.Error())
+		g.execRefused(w, req, osText(err))
 		return
 	}
 	if req.Mode == modeDetached {
-		w.Write(frame.Stdout, []byte(strconv.Itoa(c.kid.pid)+"\n"))
-		w.WriteJSON(frame.Exit, frame.Status{})
+		_ = w.Write(frame.Stdout, []byte(strconv.Itoa(c.kid.pid)+"\n"))
+		end(w, frame.Status{})
 		return
 	}
 	go c.listen()
@@ -72,15 +72,15 @@ func (g *agent) exec(conn *net.UnixConn, w *frame.Writer, req request) {
 // on stderr, or with a time in front on the terminal.
 func (g *agent) execRefused(w *frame.Writer, req request, text string) {
 	code := 255
-	if g.c.Release == r080 || text == errCellGone.Error() {
+	if g.c.Release == r080 {
 		code = 1
 	}
 	if req.Mode == modeTTY {
-		w.Write(frame.Stdout, []byte(time.Now().UTC().Format("2006-01-02T15:04:05.000000Z: ")+text+"\r\n"))
+		_ = w.Write(frame.Stdout, []byte(time.Now().UTC().Format("2006-01-02T15:04:05.000000Z: ")+text+"\r\n"))
 	} else {
-		w.Write(frame.Stderr, []byte(text+"\n"))
+		_ = w.Write(frame.Stderr, []byte(text+"\n"))
 	}
-	w.WriteJSON(frame.Exit, frame.Status{Code: code})
+	end(w, frame.Status{Code: code})
 }
 
 // start connects the streams and starts the process.
@@ -96,9 +96,6 @@ func (c *command) start(path string) error {
 		return err
 	}
 	c.kid, c.own, err = c.g.startCommand(path, c.req.Argv, attr)
-	if err != nil && !errors.Is(err, errCellGone) {
-		err = errors.New(osText(err))
-	}
 	return err
 }
 
@@ -112,7 +109,7 @@ func (c *command) connect(attr *os.ProcAttr) (ends []*os.File, err error) {
 		}
 		// 0.8.0 tells the terminal in the container no size, ever.
 		if c.g.c.Release > r080 {
-			resize(master, c.req.Cols, c.req.Rows)
+			_ = resize(master, c.req.Cols, c.req.Rows)
 		}
 		attr.Files = []*os.File{slave, slave, slave}
 		attr.Sys.Setctty = true
@@ -157,9 +154,9 @@ func (c *command) endOfInput() {
 	case c.req.Mode != modeTTY:
 		c.input.Close()
 	case c.g.c.Release == r080:
-		c.input.Write([]byte{0})
+		_, _ = c.input.Write([]byte{0})
 	default:
-		c.input.Write([]byte{4, 4})
+		_, _ = c.input.Write([]byte{4, 4})
 	}
 }
 
@@ -175,13 +172,13 @@ func (c *command) listen() {
 		switch {
 		case c.input == nil:
 		case kind == frame.Stdin:
-			c.input.Write(p) // to a command that no longer reads it is lost
+			_, _ = c.input.Write(p) // to a command that no longer reads it is lost
 		case kind == frame.CloseStdin:
 			c.endOfInput()
 		case kind == frame.Resize && c.req.Mode == modeTTY && c.g.c.Release > r080:
 			var s frame.Size
 			if json.Unmarshal(p, &s) == nil {
-				resize(c.input, s.Cols, s.Rows)
+				_ = resize(c.input, s.Cols, s.Rows)
 			}
 		}
 	}
@@ -224,7 +221,7 @@ func (c *command) rest(o *output, buf []byte) {
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) {
+	_ = raw.Control(func(fd uintptr) {
 		for {
 			n, err := syscall.Read(int(fd), buf)
 			if n <= 0 || err != nil || !c.keep(o, buf[:n]) {
@@ -247,13 +244,16 @@ func (c *command) finish() {
 	select {
 	case <-c.kid.done:
 		c.drain()
+		c.closeStreams() // whoever hears of the end finds them closed
 		c.report(frame.Status{Code: c.kid.code}, "")
 	case <-deadline:
-		c.expire()
+		text := c.expire()
+		c.closeStreams()
+		c.report(frame.Status{Code: 124, TimedOut: true}, text)
 	case <-gone:
 		c.abandon()
+		c.closeStreams()
 	}
-	c.closeStreams()
 }
 
 // drain lets the streams end: a captured command's for up to 5 s, should a
@@ -265,7 +265,7 @@ func (c *command) drain() {
 	}
 	limit := time.AfterFunc(wait, func() {
 		for _, o := range c.outputs {
-			o.from.SetReadDeadline(time.Now())
+			_ = o.from.SetReadDeadline(time.Now())
 		}
 	})
 	defer limit.Stop()
@@ -275,9 +275,8 @@ func (c *command) drain() {
 }
 
 // expire is --timeout: captured commands (from 1.7.7) and those on a terminal
-// are killed, streamed ones stay.
-func (c *command) expire() {
-	text := ""
+// are killed, streamed ones stay. It returns what is added to the errors.
+func (c *command) expire() (text string) {
 	switch c.req.Mode {
 	case modeCaptured:
 		what := "command"
@@ -296,10 +295,10 @@ func (c *command) expire() {
 		<-c.kid.done
 	}
 	for _, o := range c.outputs {
-		o.from.SetReadDeadline(time.Now())
+		_ = o.from.SetReadDeadline(time.Now())
 		<-o.done
 	}
-	c.report(frame.Status{Code: 124, TimedOut: true}, text)
+	return text
 }
 
 // report sends what was captured and how it ended.
@@ -309,10 +308,10 @@ func (c *command) report(s frame.Status, text string) {
 			if o.kind == frame.Stderr {
 				o.kept.WriteString(text)
 			}
-			c.w.Write(o.kind, o.kept.Bytes())
+			_ = c.w.Write(o.kind, o.kept.Bytes())
 		}
 	}
-	c.w.WriteJSON(frame.Exit, s)
+	end(c.w, s)
 }
 
 // abandon is a caller that went away.
@@ -322,7 +321,7 @@ func (c *command) abandon() {
 		killTree(c.kid.pid)
 	case c.req.Mode == modeTTY && c.own && !ignoresHangup(c.kid.pid):
 		// A namespace's first process does not feel the hang-up.
-		syscall.Kill(c.kid.pid, syscall.SIGKILL)
+		_ = syscall.Kill(c.kid.pid, syscall.SIGKILL)
 	}
 }
 
@@ -342,11 +341,11 @@ func (c *command) closeStreams() {
 
 // killTree kills a process and its descendants, children first found.
 func killTree(pid int) {
-	syscall.Kill(pid, syscall.SIGSTOP) // so that it makes no more
+	_ = syscall.Kill(pid, syscall.SIGSTOP) // so that it makes no more
 	for _, child := range children(pid) {
 		killTree(child)
 	}
-	syscall.Kill(pid, syscall.SIGKILL)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
 
 func children(pid int) []int {

@@ -65,6 +65,11 @@ func (s *screen) say(line, want string) {
 	if _, err := s.master.WriteString(line); err != nil {
 		s.in.t.Fatal(err)
 	}
+	defer func() {
+		if s.in.t.Failed() {
+			s.in.t.Logf("screen: %q", s.text())
+		}
+	}()
 	eventually(s.in.t, "the screen shows "+want, func() bool { return strings.Contains(s.text(), want) })
 }
 
@@ -89,7 +94,8 @@ func TestATerminalHasTheCallersSizeAndFollowsIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.say("\nstty size\n", "43 132")
-			s.say("echo be'gun'; sleep 555\n", "begun")
+			s.say("sleep 555\n", "sleep 555")
+			in.waitFor("ps | grep -c '[s]leep 555'; true", "1") // in the foreground by then
 			s.say("\x03", "^C")
 			s.say("echo code $?\n", "code 130")
 			s.say("exit 9\n", "exit 9")

@@ -15,10 +15,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"bottlebar.app/smolvm/artifact"
-
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"bottlebar.app/smolvm/artifact"
 )
 
 // packDir is where the unpacked root of an artifact lies, as a folder "root".
@@ -162,7 +162,7 @@ func unpackAssets(assets io.Reader, dir string, layers []artifact.Layer) error {
 // frameText words a broken stream as the real decoder does.
 func frameText(err error) error {
 	if errors.Is(err, zstd.ErrMagicMismatch) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrHeader) {
-		return errors.New("Unknown frame descriptor")
+		return failf("Unknown frame descriptor")
 	}
 	return err
 }

@@ -72,5 +72,8 @@ func readRequest(r io.Reader) (req request, err error) {
 
 // refuse ends an answer with a text.
 func refuse(w *frame.Writer, text string) {
-	w.WriteJSON(frame.Error, frame.Failure{Message: text})
+	_ = w.WriteJSON(frame.Error, frame.Failure{Message: text})
 }
+
+// end ends an answer. A caller that is gone misses nothing that it wants.
+func end(w *frame.Writer, s frame.Status) { _ = w.WriteJSON(frame.Exit, s) }

@@ -12,9 +12,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"bottlebar.app/smolvm/artifact/build"
-
 	"github.com/klauspost/compress/zstd"
+
+	"bottlebar.app/smolvm/artifact/build"
 )
 
 func sample(t *testing.T) []byte {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +34,13 @@ func (a *app) start(p *args) error {
 	if n := len(r.Volumes); n > 0 {
 		with = fmt.Sprintf(" with %d mount(s)", n)
 	}
+	if n := len(r.Ports); n > 0 {
+		with += fmt.Sprintf(" and %d port mapping(s)", n)
+	}
 	fmt.Fprintf(a.stderr, "Starting machine '%s'%s...\n", name, with)
+	if r.SSHAgent && a.getenv("SSH_AUTH_SOCK") == "" {
+		return failf("config operation failed: ssh-agent: SSH_AUTH_SOCK is not set. Start an SSH agent with: eval $(ssh-agent) && ssh-add")
+	}
 	if err := a.boot(r); err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func (a *app) boot(r *record) error {
 	gone := make(chan error, 1)
 	go func() { gone <- vm.Wait() }()
 	if err := a.waitReady(r.Name, gone); err != nil {
-		vm.Process.Kill()
+		_ = vm.Process.Kill() // or it is gone already
 		said, _ := os.ReadFile(filepath.Join(dir, "agent-startup-error.log"))
 		return failf(start+"agent operation failed: %v%s", err, strings.TrimRight("\n"+string(said), "\n"))
 	}
@@ -118,7 +123,7 @@ func (a *app) launch(dir string, held *os.File) (*exec.Cmd, error) {
 		return nil, ioFailure(err)
 	}
 	defer out.Close()
-	vm := exec.Command(a.exe, "_boot-vm", dir)
+	vm := exec.CommandContext(context.Background(), a.exe, "_boot-vm", dir)
 	vm.Stdout, vm.Stderr, vm.Dir = out, out, "/"
 	vm.ExtraFiles = []*os.File{held}
 	vm.Env = []string{"PATH=" + a.getenv("PATH"), "HOME=" + a.getenv("HOME")}
@@ -166,7 +171,7 @@ func (a *app) rootfs(r *record) (string, error) {
 		}
 	}
 	// What 0.8.0 shares between machines is copied at the first start.
-	cp := exec.Command("cp", "-a", "--reflink=auto", src, root)
+	cp := exec.CommandContext(context.Background(), "cp", "-a", "--reflink=auto", src, root)
 	if out, err := cp.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
@@ -203,9 +208,7 @@ func (a *app) writeBootConfig(r *record, dir, agentRoot, root string) error {
 		c.Sockets = append(c.Sockets, s)
 	}
 	if r.SSHAgent {
-		if c.AuthSock = a.getenv("SSH_AUTH_SOCK"); c.AuthSock == "" {
-			return failf("config operation failed: ssh-agent: SSH_AUTH_SOCK is not set")
-		}
+		c.AuthSock = a.getenv("SSH_AUTH_SOCK")
 	}
 	v, ok := a.faults.has("start", "netns")
 	c.HostNet = ok && v == "host"
@@ -280,153 +283,4 @@ func (a *app) runInit(r *record, i int, line string) error {
 		return failf("agent operation failed: init: init[%d] failed (exit %d)%s", i, status.Code, said)
 	}
 	return nil
-}
-
-// stop is "machine stop".
-func (a *app) stop(p *args) error {
-	name := named(p)
-	r, err := a.store.load(name)
-	if err != nil {
-		return err
-	}
-	if r == nil {
-		switch {
-		case !p.has("name"):
-			fmt.Fprintf(a.stdout, "Stopping machine '%s'...\nMachine '%s' stopped\n", name, name)
-			return nil
-		case a.rel == r080:
-			fmt.Fprintf(a.stdout, "Machine '%s' not found or not running\n", name)
-			return nil
-		}
-		return failf("vm not found: %s", name)
-	}
-	switch state := a.state(r); state {
-	case "unreachable":
-		a.cleanUp(r)
-	case "running":
-		fmt.Fprintf(a.stdout, "Stopping machine '%s'...\n", name)
-		a.kill(r)
-	default:
-		fmt.Fprintf(a.stdout, "Machine '%s' is not running (state: %s)\n", name, state)
-		return nil
-	}
-	r.State, r.PID, r.PIDStart = "stopped", 0, 0
-	if err := a.store.save(r); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "Stopped machine: %s\n", name)
-	return nil
-}
-
-// kill ends the boot process and waits until it and the guest are gone: both
-// hold the lock.
-func (a *app) kill(r *record) {
-	if r.alive() {
-		syscall.Kill(r.PID, syscall.SIGTERM)
-	}
-	dir := a.store.dir(r.Name)
-	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > 2*time.Second && r.alive() {
-			syscall.Kill(r.PID, syscall.SIGKILL)
-		}
-		if f, err := lock(dir); err == nil {
-			f.Close()
-			break
-		} else if errors.Is(err, os.ErrNotExist) && !r.alive() {
-			break
-		}
-	}
-	for _, f := range []string{"agent.sock", "agent.pid", "agent.config.json", "boot-config.json"} {
-		os.Remove(filepath.Join(dir, f))
-	}
-}
-
-// delete is "machine delete". 0.8.0 forgets a running machine and leaves its
-// process; 1.0.2 and later stop it before they ask.
-func (a *app) delete(p *args) error {
-	name := p.get("name")
-	r, err := a.machine(name)
-	if err != nil {
-		return err
-	}
-	if a.rel > r080 {
-		switch a.state(r) {
-		case "running":
-			fmt.Fprintf(a.stdout, "Stopping machine '%s'...\n", name)
-			a.kill(r)
-		case "unreachable":
-			a.cleanUp(r)
-		}
-	}
-	if !p.has("force") && !a.confirmed(name) {
-		fmt.Fprintln(a.stdout, "Cancelled")
-		return nil
-	}
-	dir := a.store.dir(name)
-	// A machine from an image has no folder before its first start.
-	if _, err := os.Stat(dir); err == nil {
-		fmt.Fprintf(a.stdout, "Cleaning up data directory for vm: %s\n", name)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return ioFailure(err)
-	}
-	if err := a.store.remove(name); err != nil {
-		return ioFailure(err)
-	}
-	fmt.Fprintf(a.stdout, "Deleted machine: %s\n", name)
-	return nil
-}
-
-func (a *app) confirmed(name string) bool {
-	fmt.Fprintf(a.stderr, "Delete machine '%s'? [y/N] ", name)
-	line, _ := bufio.NewReader(a.stdin).ReadString('\n')
-	line = strings.ToLower(strings.TrimSpace(line))
-	return line == "y" || line == "yes"
-}
-
-// update is "machine update", of a machine that does not run.
-func (a *app) update(p *args) error {
-	name := p.get("name")
-	r, err := a.store.load(name)
-	if err != nil {
-		return err
-	}
-	if r == nil {
-		return failf("config operation failed: update: machine '%s' not found", name)
-	}
-	if r.alive() {
-		return failf("invalid vm state: expected stopped, got Running")
-	}
-	for flag, to := range map[string]*int{"cpus": &r.CPUs, "mem": &r.MemMiB} {
-		if p.has(flag) {
-			*to = number(p.get(flag))
-		}
-	}
-	for _, v := range p.values["volume"] {
-		vol, err := parseVolume(v)
-		if err != nil {
-			return err
-		}
-		r.Volumes = append(r.Volumes, vol)
-	}
-	r.Env = append(r.Env, a.createEnv(p)...)
-	for _, k := range p.values["remove-env"] {
-		r.Env = slices.DeleteFunc(r.Env, func(e string) bool { return strings.HasPrefix(e, k+"=") })
-	}
-	r.Network = (r.Network || p.has("net")) && !p.has("no-net")
-	if p.has("workdir") {
-		r.Workdir = p.get("workdir")
-	}
-	if err := a.store.save(r); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "Updated machine: %s\n", name)
-	return nil
-}
-
-// ping asks a machine's agent for an answer within d.
-func (a *app) ping(name string, d time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	return a.dialPing(ctx, name)
 }
