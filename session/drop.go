@@ -76,11 +76,11 @@ func (v *view) nextCopy() {
 	v.owner.background(func(context.Context) {
 		defer cancel()
 		if len(paths) > 1 && onlyFiles(paths) {
-			o.Post(func() { c.label = copyLabel(paths, folder, true); v.copyMoved(c) })
+			v.owner.post(func() { c.label = copyLabel(paths, folder, true); v.copyMoved(c) })
 		}
 		guest, err := o.Backend.CopyIn(ctx, v.k.bottle, paths, func(done, total int64) { v.report(c, done, total) })
 		stopped := ctx.Err() != nil
-		o.Post(func() { v.copied(c, guest, err, stopped) })
+		v.owner.post(func() { v.copied(c, guest, err, stopped) })
 	})
 }
 
@@ -96,7 +96,7 @@ func (v *view) report(c *copying, done, total int64) {
 	}
 	c.mu.Unlock()
 	if due {
-		v.owner.o.Post(func() { v.copyMoved(c) })
+		v.owner.post(func() { v.copyMoved(c) })
 	}
 }
 

@@ -63,7 +63,7 @@ func (l *statusLine) transient(text string, cancel bool) {
 }
 
 // zoom shows the size of the letters for a moment.
-func (l *statusLine) zoom(points float32, o Options) {
+func (l *statusLine) zoom(points float32) {
 	if l.v.copies.now != nil {
 		return // the copy has the place
 	}
@@ -74,7 +74,7 @@ func (l *statusLine) zoom(points float32, o Options) {
 		defer t.Stop()
 		select {
 		case <-t.C:
-			o.Post(func() {
+			l.v.owner.post(func() {
 				if l.right[0].Label() == text {
 					l.transient("", false)
 				}

@@ -57,11 +57,11 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	v := &view{owner: w, k: k}
 	v.ctx, v.stop = context.WithCancel(w.ctx)
 	v.term = terminal.New(terminal.Options{
-		Post: w.o.Post, Fonts: w.fonts, Theme: termTheme(), TextSize: look.BodySize,
+		Post: w.post, Fonts: w.fonts, Theme: termTheme(), TextSize: look.BodySize,
 		Name: "Bottlebar", Version: w.o.Version, Mac: w.o.Mac,
 	})
 	v.term.OnEnd = v.ended
-	v.term.OnTextSize = func(float32) { v.line.zoom(v.term.TextSize(), w.o) }
+	v.term.OnTextSize = func(float32) { v.line.zoom(v.term.TextSize()) }
 	v.term.OnLink = w.link
 	v.term.OnEvent = v.event
 	v.term.OnShortcut = v.shortcut
@@ -134,11 +134,11 @@ func (v *view) attach() {
 	v.show()
 	v.owner.background(func(context.Context) {
 		conn, err := o.Backend.Attach(v.ctx, v.k.bottle, v.k.session, cols, rows)
-		if err == nil && v.ctx.Err() != nil {
-			_ = conn.Close() // the window went while we waited
-			return
+		if err == nil {
+			// Also if the window goes before the answer is taken.
+			context.AfterFunc(v.ctx, func() { _ = conn.Close() })
 		}
-		o.Post(func() { v.attached(attempt, conn, err) })
+		v.owner.post(func() { v.attached(attempt, conn, err) })
 	})
 }
 

@@ -24,7 +24,7 @@ const Main = "main"
 // goroutines of this package, never on the toolkit's.
 type Backend interface {
 	// Attach joins a session of the bottle with that ID, and starts it when
-	// it does not run. A Conn may also be an [Exiter].
+	// it does not run. A Conn may also be an [Exiter]; it may be closed twice.
 	Attach(ctx context.Context, bottle, session string, cols, rows int) (terminal.Conn, error)
 	// CopyIn copies files and folders into the session's folder and returns
 	// where each lies in the VM. One that cannot be copied does not keep the
@@ -178,6 +178,7 @@ func (w *Windows) make(k key, b snapshot.Bottle) *window {
 	win := &window{Window: w.o.App.NewWindow(title(b, k.session))}
 	win.view = newView(w, k, win.Window)
 	win.SetIcon(assets.AppIcon())
+	win.SetOnClosed(w.cancel) // the toolkit quits: nothing may come back from here on
 	win.SetPadded(false)
 	win.SetContent(win.view.root)
 	win.Resize(fyne.NewSize(880, 560))
@@ -209,7 +210,21 @@ func (w *Windows) drop(k key) {
 	delete(w.open, k)
 	win.view.close()
 	win.SetCloseIntercept(nil)
+	win.SetOnClosed(nil)
 	win.Window.Close()
+}
+
+// post runs f on the toolkit's goroutine, unless the windows are closing: once
+// the toolkit has ended it would run f on the goroutine that asks.
+func (w *Windows) post(f func()) {
+	if w.ctx.Err() != nil {
+		return
+	}
+	w.o.Post(func() {
+		if w.ctx.Err() == nil {
+			f()
+		}
+	})
 }
 
 // background runs f on a goroutine that Close waits for.

@@ -122,7 +122,7 @@ func (a *activity) load() {
 	a.loading = true
 	a.w.background(func(ctx context.Context) {
 		all, err := a.w.o.Backend.Activity.Decisions(ctx, "")
-		a.w.o.Post(func() { a.loaded(all, err) })
+		a.w.post(func() { a.loaded(all, err) })
 	})
 }
 

@@ -44,12 +44,12 @@ func (j *job) run(title string, work func(ctx context.Context, progress func(don
 	b := newTransferBar(title, cancel)
 	j.say(look.Column(0, look.NewLine(), b.root))
 	j.start.Disable()
-	report := paced(j.w.o.Now, j.w.o.Post, b.set)
+	report := paced(j.w.o.Now, j.w.post, b.set)
 	j.w.background(func(context.Context) {
 		defer cancel()
 		err := work(ctx, report)
 		stopped := ctx.Err() != nil && errors.Is(err, context.Canceled)
-		j.w.o.Post(func() {
+		j.w.post(func() {
 			j.start.Enable()
 			j.say(nil)
 			if stopped {
@@ -167,9 +167,9 @@ func (w *Windows) ShowPack() {
 			as := strings.TrimSpace(name.Text)
 			output.clear()
 			j.run("Packing "+look.Clean(ref, 60), func(ctx context.Context, _ func(done, total int64)) error {
-				a, err := w.o.Backend.Library.Pack(ctx, ref, as, output.lines(w.o.Post))
+				a, err := w.o.Backend.Library.Pack(ctx, ref, as, output.lines(w.post))
 				if err == nil {
-					w.o.Post(func() { w.ShowLibrary(a.ID) })
+					w.post(func() { w.ShowLibrary(a.ID) })
 				}
 				return err
 			}, func(err error) {

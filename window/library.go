@@ -191,7 +191,7 @@ func (l *library) add(path string) {
 	name := filepath.Base(path)
 	b := newTransferBar("Adding "+look.Clean(name, 48), cancel)
 	l.pushBar(b.root)
-	post := l.w.o.Post
+	post := l.w.post
 	report := paced(l.w.o.Now, post, func(done, total int64) { b.set(done, total) })
 	l.w.background(func(context.Context) {
 		defer cancel()
@@ -296,7 +296,7 @@ func (l *library) rename(a snapshot.Artifact) {
 		}
 		l.w.background(func(ctx context.Context) {
 			err := l.w.o.Backend.Library.Rename(ctx, a.ID, name)
-			l.w.o.Post(func() { l.complain(err) })
+			l.w.post(func() { l.complain(err) })
 		})
 	}
 	entry.OnSubmitted = func(string) { do() }
@@ -313,7 +313,7 @@ func (l *library) remove(a snapshot.Artifact) {
 		d.Hide()
 		l.w.background(func(ctx context.Context) {
 			err := l.w.o.Backend.Library.Remove(ctx, a.ID)
-			l.w.o.Post(func() { l.complain(err) })
+			l.w.post(func() { l.complain(err) })
 		})
 	})
 }

@@ -28,7 +28,7 @@ func (w *Windows) ShowProblem(bottle string) {
 func (w *Windows) showProblem(p snapshot.Problem) {
 	if f, ok := w.open["problem"]; ok {
 		delete(w.open, "problem") // its text is another's
-		f.Window.Close()
+		f.close()
 	}
 	w.present("problem", "Bottlebar", func(win fyne.Window) content {
 		return content{root: w.problem(p, win), size: fyne.NewSize(480, 200)}
@@ -65,7 +65,7 @@ func (w *Windows) problem(p snapshot.Problem, win fyne.Window) fyne.CanvasObject
 func (w *Windows) dismiss(key string) {
 	if f, ok := w.open[key]; ok {
 		delete(w.open, key)
-		f.Window.Close()
+		f.close()
 	}
 }
 

@@ -57,7 +57,7 @@ func (p *proof) run() {
 		defer cancel()
 		r, err := p.w.o.Backend.Bottles.Prove(ctx, p.id)
 		gone := ctx.Err() != nil
-		p.w.o.Post(func() {
+		p.w.post(func() {
 			p.busy = false
 			if gone {
 				return

@@ -115,7 +115,7 @@ func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
 func (s *setup) recheck() {
 	s.w.background(func(ctx context.Context) {
 		err := s.w.o.Backend.Setup.Recheck(ctx)
-		s.w.o.Post(func() { s.w.failed(err) })
+		s.w.post(func() { s.w.failed(err) })
 	})
 }
 
@@ -125,7 +125,7 @@ func (s *setup) clear() {
 		d.Hide()
 		s.w.background(func(ctx context.Context) {
 			err := s.w.o.Backend.Setup.ClearCredential(ctx)
-			s.w.o.Post(func() { s.w.failed(err) })
+			s.w.post(func() { s.w.failed(err) })
 		})
 	})
 }
@@ -166,7 +166,7 @@ func (s *setup) credential() {
 		set.Disable()
 		s.w.background(func(ctx context.Context) {
 			err := s.w.o.Backend.Setup.SetCredential(ctx, kinds[kind.Selected], secret)
-			s.w.o.Post(func() {
+			s.w.post(func() {
 				set.Enable()
 				if err != nil {
 					wrong.Set(strings.Join(look.Reasons(look.Problem(err)), " "))

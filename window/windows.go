@@ -104,6 +104,12 @@ type frame struct {
 	shown  bool
 }
 
+// close closes the window while the others go on.
+func (f *frame) close() {
+	f.SetOnClosed(nil)
+	f.Window.Close()
+}
+
 // content is what a kind of window puts into its frame.
 type content struct {
 	view    any
@@ -158,6 +164,7 @@ func (w *Windows) frame(key, title string, make func(win fyne.Window) content) *
 	c := make(f.Window)
 	f.update, f.view = c.update, c.view
 	f.SetIcon(assets.AppIcon())
+	f.SetOnClosed(w.cancel) // the toolkit quits: nothing may come back from here on
 	f.SetPadded(false)
 	f.SetContent(c.root)
 	f.Resize(c.size)
@@ -174,7 +181,7 @@ func (w *Windows) frame(key, title string, make func(win fyne.Window) content) *
 		if c.closed != nil {
 			c.closed()
 		}
-		f.Window.Close()
+		f.close()
 	})
 	w.open[key] = f
 	return f
@@ -191,6 +198,19 @@ func files(uris []fyne.URI) []string {
 	return out
 }
 
+// post runs f on the toolkit's goroutine, unless the windows are closing: once
+// the toolkit has ended it would run f on the goroutine that asks.
+func (w *Windows) post(f func()) {
+	if w.ctx.Err() != nil {
+		return
+	}
+	w.o.Post(func() {
+		if w.ctx.Err() == nil {
+			f()
+		}
+	})
+}
+
 // background runs f on a goroutine that Close waits for.
 func (w *Windows) background(f func(ctx context.Context)) {
 	w.work.Add(1)
@@ -205,7 +225,7 @@ func (w *Windows) background(f func(ctx context.Context)) {
 func (w *Windows) Launch(artifact, folder string) {
 	w.background(func(ctx context.Context) {
 		id, err := w.o.Backend.Bottles.Launch(ctx, artifact, folder)
-		w.o.Post(func() {
+		w.post(func() {
 			if w.failed(err) {
 				return
 			}
@@ -218,7 +238,7 @@ func (w *Windows) Launch(artifact, folder string) {
 func (w *Windows) Stop(bottle string) {
 	w.background(func(ctx context.Context) {
 		err := w.o.Backend.Bottles.Stop(ctx, bottle)
-		w.o.Post(func() { w.failed(err) })
+		w.post(func() { w.failed(err) })
 	})
 }
 
@@ -227,7 +247,7 @@ func (w *Windows) Resume(bottle string) {
 	w.o.Backend.Sessions.Open(bottle)
 	w.background(func(ctx context.Context) {
 		err := w.o.Backend.Bottles.Resume(ctx, bottle)
-		w.o.Post(func() { w.failed(err) })
+		w.post(func() { w.failed(err) })
 	})
 }
 
