@@ -185,6 +185,9 @@ func (a *App) Shown() <-chan struct{} { return a.show }
 // Socket is where the control server listens.
 func (a *App) Socket() string { return a.paths.Socket }
 
+// FontCache is where the session windows keep the index of the system's fonts.
+func (a *App) FontCache() string { return filepath.Join(a.paths.Cache, fontsName) }
+
 // Identity implements control.Core.
 func (a *App) Identity() control.Identity {
 	return control.Identity{PID: os.Getpid(), Version: a.o.Version, Screen: a.o.Screen}

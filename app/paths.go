@@ -28,6 +28,7 @@ const (
 	journalName  = "journal"
 	preparedName = "prepared"
 	libraryName  = "library"
+	fontsName    = "fonts" // an index of the system's fonts
 )
 
 // FindPaths places everything by the XDG rules, or below home if that is set.

@@ -169,7 +169,8 @@ func (c *commands) interactive(ctx context.Context, conn io.ReadWriteCloser, siz
 	if err != nil {
 		return err
 	}
-	screen := vt.New(vt.Options{Cols: int(size.Cols), Rows: int(size.Rows)})
+	// The person's terminal does not speak the kitty keyboard protocol for us.
+	screen := vt.New(vt.Options{Cols: int(size.Cols), Rows: int(size.Rows), NoKitty: true})
 	v := &viewer{screen: screen, draw: vt.NewRenderer(int(size.Cols), int(size.Rows)), out: c.env.Stdout, to: frame.NewWriter(conn)}
 	defer func() {
 		v.close()
@@ -206,6 +207,7 @@ type viewer struct {
 	out    io.Writer
 	to     *frame.Writer
 	buf    []byte
+	held   *time.Timer // draws once a program's hold on the screen is over
 	done   bool
 }
 
@@ -227,8 +229,27 @@ func (v *viewer) frame() error {
 		return nil
 	}
 	v.buf = v.draw.Frame(v.buf[:0], v.screen)
+	var until time.Time
+	v.screen.View(func(s *vt.Screen) { until = s.Held })
+	if !until.IsZero() {
+		v.later(time.Until(until))
+	}
 	_, err := v.out.Write(v.buf)
 	return err
+}
+
+// later draws again when a program that holds its frame back has not let go in
+// time: without more output nobody else would.
+func (v *viewer) later(d time.Duration) {
+	if v.held != nil {
+		v.held.Reset(d)
+		return
+	}
+	v.held = time.AfterFunc(d, func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		_ = v.frame()
+	})
 }
 
 func (v *viewer) resize(s frame.Size) {
@@ -264,6 +285,9 @@ func (v *viewer) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.done = true
+	if v.held != nil {
+		v.held.Stop()
+	}
 	v.buf = v.draw.Finish(v.buf[:0])
 	_, _ = v.out.Write(v.buf)
 }
