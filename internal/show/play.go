@@ -233,9 +233,13 @@ func (p *play) menuPicture(ctx context.Context, name string) error {
 	if err := p.display.Click(ctx, icon.X, icon.Y, 1); err != nil {
 		return err
 	}
-	popup, err := p.display.AwaitPopup(ctx)
+	popup, err := p.display.AwaitMenu(ctx)
 	if err != nil {
 		return fmt.Errorf("a click on the icon opens no menu: %w", err)
+	}
+	// Off the icon, or its tooltip joins the picture.
+	if err := p.display.Move(popup.Area.Min.X-40, panel.Area.Max.Y+200); err != nil {
+		return err
 	}
 	corner := popup.Area.Union(image.Rect(popup.Area.Min.X, 0, panel.Area.Max.X, panel.Area.Max.Y))
 	if err := p.picture(ctx, name, corner.Inset(-24)); err != nil {

@@ -88,9 +88,9 @@ func (d *Display) AwaitGone(ctx context.Context, w Window) error {
 	}
 }
 
-// AwaitPopup waits for a menu: a window that no manager has a say in, and returns
-// the largest of them.
-func (d *Display) AwaitPopup(ctx context.Context) (Window, error) {
+// AwaitMenu waits for an open menu, and returns the largest of those there are.
+// No manager has a say in menus, so [Display.Windows] does not list them.
+func (d *Display) AwaitMenu(ctx context.Context) (Window, error) {
 	for {
 		tree, err := xproto.QueryTree(d.conn, d.root).Reply()
 		if err != nil {
@@ -98,22 +98,32 @@ func (d *Display) AwaitPopup(ctx context.Context) (Window, error) {
 		}
 		var best Window
 		for _, id := range tree.Children {
-			attributes, err := xproto.GetWindowAttributes(d.conn, id).Reply()
-			if err != nil || !attributes.OverrideRedirect || attributes.Class != xproto.WindowClassInputOutput {
+			if !d.isMenu(id) {
 				continue
 			}
-			if w, ok := d.window(id); ok && area(w) > area(best) && w.Area.Overlaps(d.Bounds()) {
+			if w, ok := d.window(id); ok && area(w) > area(best) {
 				best = w
 			}
 		}
-		// A menu is larger than the windows that programs keep for themselves.
-		if area(best) > 40*40 {
+		if best.ID != 0 {
 			return best, nil
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return Window{}, fmt.Errorf("no menu is open: %w", err)
 		}
 	}
+}
+
+// isMenu says whether a window calls itself a menu; tooltips do not.
+func (d *Display) isMenu(id xproto.Window) bool {
+	kinds := d.property(id, "_NET_WM_WINDOW_TYPE")
+	for ; len(kinds) >= 4; kinds = kinds[4:] {
+		switch xproto.Atom(xgb.Get32(kinds)) {
+		case d.atom("_NET_WM_WINDOW_TYPE_POPUP_MENU"), d.atom("_NET_WM_WINDOW_TYPE_DROPDOWN_MENU"):
+			return true
+		}
+	}
+	return false
 }
 
 func area(w Window) int { return w.Area.Dx() * w.Area.Dy() }
