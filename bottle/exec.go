@@ -117,7 +117,7 @@ func (b *Bottle) attachRequest(ctx context.Context, s *hop.Session, name string)
 	b.mu.Lock()
 	sess := b.entry.Session
 	b.mu.Unlock()
-	req := hop.AttachRequest{Name: mainSession, Argv: sess.Command, Env: sess.Env, Workdir: sess.Folder, MakeDir: true, User: sess.User}
+	req := hop.AttachRequest{Name: mainSession, Argv: withHooks(sess.Command), Env: sess.Env, Workdir: sess.Folder, MakeDir: true, User: sess.User}
 	switch name {
 	case "", mainSession:
 		return req, nil

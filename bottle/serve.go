@@ -58,6 +58,7 @@ func (b *Bottle) receive(ctx context.Context, l *live) {
 					return
 				}
 			case hop.Event:
+				b.heard(in.Event)
 				_ = in.Reply(nil)
 			default:
 				in.Reset()

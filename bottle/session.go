@@ -314,7 +314,7 @@ func (b *Bottle) openMain(ctx context.Context, s *hop.Session, again bool) error
 	sess := b.entry.Session
 	b.mu.Unlock()
 	t, err := s.Attach(ctx, hop.AttachRequest{
-		Name: mainSession, Argv: sess.Command, Env: sess.Env, Workdir: sess.Folder, MakeDir: true,
+		Name: mainSession, Argv: withHooks(sess.Command), Env: sess.Env, Workdir: sess.Folder, MakeDir: true,
 		User: sess.User, Size: frame.Size{Cols: 100, Rows: 30}, Again: again,
 	})
 	if err != nil {
