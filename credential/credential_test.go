@@ -28,7 +28,7 @@ func TestSecretShowsItselfNowhere(t *testing.T) {
 	}
 	for how, text := range map[string]string{
 		"%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", Credential{APIKey, s}), "%#v": fmt.Sprintf("%#v", Credential{APIKey, s}),
-		"%s": fmt.Sprintf("%s", s), "%q": fmt.Sprintf("%q", s), "%x": fmt.Sprintf("%x", s), "json": string(asJSON), "slog": log.String(),
+		"%s": fmt.Sprintf("<%s>", s), "%q": fmt.Sprintf("%q", s), "%x": fmt.Sprintf("%x", s), "json": string(asJSON), "slog": log.String(),
 		"error": fmt.Errorf("bad: %v", s).Error(),
 	} {
 		if strings.Contains(text, "abcdefghij") || strings.Contains(text, fmt.Sprintf("%x", "abcdefghij")) {

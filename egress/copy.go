@@ -3,7 +3,6 @@ package egress
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -122,6 +121,10 @@ func oneWay(dst, src net.Conn, total *int64, w *watch) error {
 	}
 }
 
+// errNotTaken hides why a write failed: a write's deadline must not look like
+// a read's.
+var errNotTaken = errors.New("the other side takes no bytes")
+
 // copySome copies up to one chunk; io.EOF is the end of src.
 func copySome(dst, src net.Conn) (int64, error) {
 	from, spliced := src.(*net.TCPConn)
@@ -142,7 +145,7 @@ func copySome(dst, src net.Conn) (int64, error) {
 			sent, werr := dst.Write(buf[:n])
 			total += int64(sent)
 			if werr != nil {
-				return total, fmt.Errorf("writing: %v", werr)
+				return total, errNotTaken
 			}
 		}
 		if err != nil {

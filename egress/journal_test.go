@@ -44,7 +44,7 @@ func TestFloodOfDeniesIsCountedAndHidesNothing(t *testing.T) {
 		if last[0].Kind != Allowed || last[1].Host != "canary.example" || last[2].Host != "canary.example" {
 			t.Errorf("the lines that matter are %+v", last)
 		}
-		time.Sleep(2 * quietFor) // fake time
+		<-time.After(2 * quietFor) // fake time
 		synctest.Wait()
 		lines = told.all()
 		total := 0
@@ -72,7 +72,7 @@ func TestLikeDeniesBecomeOneLineWithACount(t *testing.T) {
 		if len(lines) != 2 || lines[0].Count != 1 || lines[1].Port != 80 {
 			t.Fatalf("at once: %+v", lines)
 		}
-		time.Sleep(3 * quietFor)
+		<-time.After(3 * quietFor)
 		synctest.Wait()
 		lines = told.all()
 		if len(lines) != 3 || lines[2].Count != 49 || lines[2].Host != "a.example" {

@@ -158,23 +158,13 @@ func (r *Rules) compileAPI(a *API) error {
 	if base == "" {
 		base = DefaultUpstream
 	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" {
-		return &RuleError{base, "not the address of an API", "write it as https://host"}
-	}
-	if a.Upstream == "" && u.Scheme != "https" {
-		return &RuleError{base, "not https", "write it as https://host"}
-	}
-	def := uint16(443)
-	if u.Scheme == "http" {
-		def = 80
-	}
-	t, err := ParseTarget(u.Host, def)
-	if err != nil {
+	u, t, ok := readBase(base)
+	if !ok {
 		return &RuleError{base, "not the address of an API", "write it as https://host"}
 	}
 	out := &api{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), target: t, test: a.Upstream != ""}
 	if a.Roots != "" {
+		var err error
 		if out.roots, err = x509.SystemCertPool(); err != nil {
 			out.roots = x509.NewCertPool()
 		}
@@ -184,6 +174,20 @@ func (r *Rules) compileAPI(a *API) error {
 	}
 	r.api = out
 	return nil
+}
+
+// readBase reads a base URL and the place that it leads to.
+func readBase(base string) (*url.URL, Target, bool) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return nil, Target{}, false
+	}
+	port := map[string]uint16{"https": 443, "http": 80}[u.Scheme]
+	if port == 0 {
+		return nil, Target{}, false
+	}
+	t, err := ParseTarget(u.Host, port)
+	return u, t, err == nil
 }
 
 // Decide answers whether t may be reached. It is asked for CONNECT and for

@@ -191,9 +191,13 @@ func (a *archive) differs(got image.InspectResponse) string {
 	case got.Config == nil:
 		return "its configuration"
 	}
+	return configDiffers(got)
+}
+
+func configDiffers(got image.InspectResponse) string {
 	c := got.Config
 	switch {
-	case !slices.Equal([]string(c.Entrypoint), []string{imageEntry}) || len(c.Cmd) != 0:
+	case !slices.Equal(c.Entrypoint, []string{imageEntry}) || len(c.Cmd) != 0:
 		return "its entry point"
 	case c.User != imageUser:
 		return "its user"

@@ -23,7 +23,7 @@ import (
 type ProcessOptions struct {
 	// Binaries holds sidecar-<GOARCH>.gz. Linux runs it from memory.
 	Binaries fs.FS
-	// Path and Args start a program that calls inside.Main with what follows
+	// Path, absolute, and Args start a program that calls inside.Main with what follows
 	// Args. They are used where Binaries cannot be: the sandbox on Linux needs
 	// a program without cgo.
 	Path string
@@ -141,8 +141,7 @@ func (u *processUnit) start(path string, args []string) error {
 	// The child sees nothing of this process's environment, and no descriptor
 	// but its own four.
 	path, args = confined(path, append(append([]string(nil), args...), "child", strconv.Itoa(3)))
-	u.cmd = exec.Command(path, args...)
-	u.cmd.Args[0] = "bottlebar-sidecar"
+	u.cmd = &exec.Cmd{Path: path, Args: append([]string{"bottlebar-sidecar"}, args...)}
 	u.cmd.Env = []string{"GODEBUG=netdns=go"}
 	u.cmd.Dir = "/"
 	u.cmd.ExtraFiles = []*os.File{theirs}

@@ -330,13 +330,13 @@ func clean(text string) string {
 
 func randomHex(n int) string {
 	b := make([]byte, n)
-	rand.Read(b) // never fails; crypto/rand ends the program instead
+	_, _ = rand.Read(b) // never fails; crypto/rand ends the program instead
 	return hex.EncodeToString(b)
 }
 
 // newID is 8 base32 characters, lower case.
 func newID() string {
 	b := make([]byte, 5)
-	rand.Read(b)
+	_, _ = rand.Read(b)
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }

@@ -108,7 +108,7 @@ var (
 func ReadCommand(line []byte) (Command, error) {
 	var c Command
 	if err := json.Unmarshal(line, &c); err != nil {
-		return Command{}, fmt.Errorf("%w: %v", ErrLine, err)
+		return Command{}, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	switch c.Op {
 	case Keys, Policy, Cred, Open, Shut, Ping, Stats, Selftest:
@@ -128,7 +128,7 @@ func ReadCommand(line []byte) (Command, error) {
 func ReadEvent(line []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(line, &e); err != nil {
-		return Event{}, fmt.Errorf("%w: %v", ErrLine, err)
+		return Event{}, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	if e.Event == Decision && e.Decision == nil {
 		return Event{}, fmt.Errorf("%w: no decision", ErrLine)

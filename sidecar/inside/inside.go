@@ -6,6 +6,7 @@ package inside
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -101,7 +102,7 @@ func readLines(ctx context.Context, r io.Reader, out chan<- line) {
 		switch {
 		case err == nil:
 			l.cmd, l.err = control.ReadCommand(b)
-		case err == control.ErrLongLine:
+		case errors.Is(err, control.ErrLongLine):
 			l.err = err
 		default:
 			return
