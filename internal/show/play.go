@@ -230,12 +230,20 @@ func (p *play) menuPicture(ctx context.Context, name string) error {
 		return err
 	}
 	icon := image.Pt(panel.Area.Max.X-panel.Area.Dy()/2, panel.Area.Min.Y+panel.Area.Dy()/2)
-	if err := p.display.Click(ctx, icon.X, icon.Y, 1); err != nil {
-		return err
-	}
-	popup, err := p.display.AwaitMenu(ctx)
+	// The panel ignores a click while it is still reading the menu.
+	var popup xdrive.Window
+	err = until(ctx, "a click on the icon opens the menu", func() (bool, error) {
+		if err := p.display.Click(ctx, icon.X, icon.Y, 1); err != nil {
+			return false, err
+		}
+		short, cancel := context.WithTimeout(ctx, 1500*time.Millisecond)
+		defer cancel()
+		var err error
+		popup, err = p.display.AwaitMenu(short)
+		return err == nil, err
+	})
 	if err != nil {
-		return fmt.Errorf("a click on the icon opens no menu: %w", err)
+		return err
 	}
 	// Off the icon, or its tooltip joins the picture.
 	if err := p.display.Move(popup.Area.Min.X-40, panel.Area.Max.Y+200); err != nil {
