@@ -125,15 +125,30 @@ func TestTmpAndRunEndWithTheMachineFrom177On(t *testing.T) {
 	}
 }
 
+// freeze stops a process and waits until all its threads stand still.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it stands still", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, f := range threads {
+			if raw, err := os.ReadFile(f); err != nil || !bytes.Contains(raw, []byte(") T ")) {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
+}
+
 func TestAStoppedProcessIsUnreachable(t *testing.T) {
 	for _, v := range allVersions {
 		t.Run(v, func(t *testing.T) {
 			t.Parallel()
 			in := newMachine(t, v)
 			pid := in.record().PID
-			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			freeze(t, pid)
 			if got := in.shownState(); got != "unreachable" {
 				t.Errorf("state %s", got)
 			}
