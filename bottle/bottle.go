@@ -48,6 +48,7 @@ type live struct {
 	ctx      context.Context // ends with cancel
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
+	lines    sync.WaitGroup // who reads the sidecars' decisions; they end with them
 
 	mu  sync.Mutex
 	car *sidecar.Sidecar
@@ -172,17 +173,25 @@ func (b *Bottle) letGo() {
 		return
 	}
 	defer b.give()
-	b.closeLive()
+	l := b.closeLive()
+	if l == nil {
+		return
+	}
+	if car := l.sidecar(); car != nil {
+		car.Release()
+	}
+	l.lines.Wait()
 }
 
-// closeLive ends the goroutines and connections of this process.
-func (b *Bottle) closeLive() {
+// closeLive ends the goroutines and connections of this process, but for the
+// sidecar's, and returns what ran.
+func (b *Bottle) closeLive() *live {
 	b.mu.Lock()
 	l := b.live
 	b.live = nil
 	b.mu.Unlock()
 	if l == nil {
-		return
+		return nil
 	}
 	l.cancel()
 	if l.listener != nil {
@@ -192,6 +201,7 @@ func (b *Bottle) closeLive() {
 	if l.held != nil {
 		_ = l.held.Close()
 	}
+	return l
 }
 
 // running returns what runs, or an error that says why nothing does.

@@ -238,7 +238,7 @@ func (b *Bottle) build(ctx context.Context, folder string) error {
 	if err := b.enter(ctx, folder); err != nil {
 		return err
 	}
-	return b.rack.cfg.Library.Used(a.ID, b.rack.cfg.Now())
+	return nil
 }
 
 // check finds everything that a launch needs before anything is built.
@@ -279,6 +279,8 @@ func (b *Bottle) together(ctx context.Context, p *plan) (*sidecar.Sidecar, error
 			return err
 		})
 	})
+	// Noted while something else takes longer: the click need not wait for it.
+	g.Go(func() error { return b.rack.cfg.Library.Used(p.artifact.ID, b.rack.cfg.Now()) })
 	g.Go(func() error {
 		return b.step(gctx, stepHome, func(ctx context.Context) error {
 			if err := b.rack.makeHome(ctx, p, b.id); err != nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bottlebar.app/egress"
@@ -60,9 +61,14 @@ func (b *Bottle) prove(ctx context.Context, l *live, in *smolvm.Install) snapsho
 		p.verdict()
 		return p.report
 	}
+	// What the guest is asked needs the engine's facts; the machine's record and
+	// process need neither, and are looked at meanwhile.
+	var rest proof
+	var both sync.WaitGroup
+	both.Go(func() { b.proveInside(ctx, &rest, l, car, b.proveSidecar(ctx, &rest, car)) })
 	b.proveMachine(ctx, p, l, in)
-	facts := b.proveSidecar(ctx, p, car)
-	b.proveInside(ctx, p, l, car, facts)
+	both.Wait()
+	p.report.Lines = append(p.report.Lines, rest.report.Lines...)
 	p.verdict()
 	return p.report
 }

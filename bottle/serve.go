@@ -97,13 +97,13 @@ func (b *Bottle) relay(ctx context.Context, l *live) {
 		return
 	}
 	drained := make(chan struct{})
-	go func() {
+	l.lines.Go(func() {
 		defer close(drained)
 		for d := range car.Decisions() {
 			b.recent.add(d)
 			b.rack.cfg.Changed()
 		}
-	}()
+	})
 	err := sidecar.Relay(ctx, source{l.egress}, car, new(sidecar.Traffic))
 	if ctx.Err() != nil {
 		return // the sidecar goes on, or its undo ends it and the decisions with it

@@ -30,12 +30,12 @@ func (b *Bottle) dismantleInto(ctx context.Context, keep []undoStep) error {
 	ctx = context.WithoutCancel(ctx)
 	b.mu.Lock()
 	steps := slices.Clone(b.entry.Undo)
-	var car *sidecar.Sidecar
-	if b.live != nil {
-		car = b.live.sidecar()
-	}
 	b.mu.Unlock()
-	b.closeLive()
+	var car *sidecar.Sidecar
+	l := b.closeLive()
+	if l != nil {
+		car = l.sidecar()
+	}
 	var left []undoStep
 	var errs []error
 	for _, u := range slices.Backward(steps) {
@@ -45,6 +45,10 @@ func (b *Bottle) dismantleInto(ctx context.Context, keep []undoStep) error {
 		}
 	}
 	slices.Reverse(left)
+	if car != nil {
+		car.Release() // it was closed above, unless that failed
+		l.lines.Wait()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.entry.Undo = append(slices.Clone(keep), left...)

@@ -70,6 +70,9 @@ func (u *dockerUnit) attach(ctx context.Context) error {
 	return nil
 }
 
+// release ends the attachment: the container's input stays open for the next.
+func (u *dockerUnit) release() { u.attached.Close() }
+
 func (u *dockerUnit) control() (io.Writer, io.Reader) { return u.attached.Conn, u.output }
 
 func (u *dockerUnit) ready(ctx context.Context, e control.Event) error {

@@ -179,6 +179,9 @@ func (u *processUnit) wait(started chan<- error) {
 
 func (u *processUnit) handle() Handle { return u.h }
 
+// release ends the child: it has no port, and would end with this process.
+func (u *processUnit) release() { _ = u.remove(context.Background()) }
+
 func (u *processUnit) control() (io.Writer, io.Reader) { return u.in, u.out }
 
 func (u *processUnit) ready(context.Context, control.Event) error { return nil }

@@ -39,6 +39,9 @@ type unit interface {
 	inspect(ctx context.Context, report control.Report) (Facts, error)
 	// exit says why the sidecar ended, once its output did.
 	exit() error
+	// release lets go of control without ending the sidecar, where it can live
+	// on; elsewhere it ends with us. Idempotent.
+	release()
 	// remove undoes everything. Idempotent; it may run twice at once.
 	remove(ctx context.Context) error
 }
@@ -202,6 +205,16 @@ func (s *Sidecar) Close(ctx context.Context) error {
 	s.lines.close()
 	s.pool.wait()
 	return err
+}
+
+// Release lets go of the sidecar without ending it, for the next owner to adopt;
+// one that cannot outlive this process ends. Nothing of it runs here afterwards.
+func (s *Sidecar) Release() {
+	s.end(ErrGone)
+	s.unit.release()
+	s.reading.Wait()
+	s.lines.close()
+	s.pool.wait()
 }
 
 // ping renews the lease; nothing answers it.
