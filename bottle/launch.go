@@ -235,10 +235,7 @@ func (b *Bottle) build(ctx context.Context, folder string) error {
 	if err := b.start(ctx, in, car); err != nil {
 		return err
 	}
-	if err := b.enter(ctx, folder); err != nil {
-		return err
-	}
-	return nil
+	return b.enter(ctx, folder)
 }
 
 // check finds everything that a launch needs before anything is built.

@@ -87,7 +87,7 @@ type prepared struct {
 	Artifact string        `json:"artifact"` // ID
 	Release  string        `json:"release"`
 	Argv     []string      `json:"argv"` // of create, without the program
-	Hash     string        `json:"hash"`
+	Hash     string        `json:"hash"` // of its contents; empty while they are still being read
 	Listing  clone.Listing `json:"listing"`
 	Made     time.Time     `json:"made"`
 }
@@ -188,9 +188,6 @@ func (r *Rack) prepare(ctx context.Context, p *plan) (string, error) {
 	if rec.Listing, err = clone.Manifest(ctx, home); err != nil {
 		return "", err
 	}
-	if rec.Hash, err = clone.Hash(ctx, home); err != nil {
-		return "", err
-	}
 	if err := atomicfile.WriteJSON(filepath.Join(next, preparedRecord), rec); err != nil {
 		return "", err
 	}
@@ -198,7 +195,21 @@ func (r *Rack) prepare(ctx context.Context, p *plan) (string, error) {
 		return "", err
 	}
 	ok = true
+	// Reading all of it again takes longer than a launch should wait. Nothing
+	// runs in a prepared home, so the contents are still those that were made.
+	r.work.Go(func() { r.sum(dir, rec) })
 	return dir, nil
+}
+
+// sum completes the record of a prepared home by the hash of its contents.
+func (r *Rack) sum(dir string, rec prepared) {
+	var err error
+	if rec.Hash, err = clone.Hash(r.ctx, filepath.Join(dir, homeName)); err == nil {
+		err = atomicfile.WriteJSON(filepath.Join(dir, preparedRecord), rec)
+	}
+	if err != nil && r.ctx.Err() == nil {
+		r.cfg.Log.Warn("reading a prepared home", "folder", dir, "error", err)
+	}
 }
 
 // intact compares a prepared home with what it was when it was made, by names,
@@ -241,7 +252,11 @@ func (r *Rack) Prune(ctx context.Context, keep func(artifactID string) bool) (in
 		rec, err := readPrepared(dir)
 		if err == nil && keep(rec.Artifact) {
 			hash, err := clone.Hash(ctx, filepath.Join(dir, homeName))
-			if err == nil && hash == rec.Hash {
+			same := err == nil && hash == rec.Hash
+			if err == nil && rec.Hash == "" { // the app ended, or is still reading
+				same = r.intact(ctx, dir) == nil
+			}
+			if same {
 				continue
 			}
 		}
