@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"fyne.io/fyne/v2"
 	fyneapp "fyne.io/fyne/v2/app"
 
 	"bottlebar.app/app"
@@ -24,23 +25,24 @@ import (
 // version is set when a release is built.
 var version = "0.1.0-dev"
 
-// sidecarVerb is hidden: the process driver runs this program as a sidecar.
-const sidecarVerb = "__sidecar"
+const (
+	appID       = "app.bottlebar" // also in FyneApp.toml
+	sidecarVerb = "__sidecar"     // hidden: the process driver runs this program as a sidecar
+)
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == sidecarVerb {
 		os.Exit(inside.Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := 0
+	defer stop()
 	if len(os.Args) > 1 {
-		code = commandLine(ctx)
-	} else if err := menuBar(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "bottlebar:", fault.Of(err))
-		code = 1
+		os.Exit(commandLine(ctx)) // which has cleaned up
 	}
-	stop()
-	os.Exit(code)
+	if err := menuBar(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bottlebar:", fault.Of(err))
+		os.Exit(1)
+	}
 }
 
 func options() app.Options {
@@ -61,7 +63,8 @@ func menuBar(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- a.Serve(ctx) }()
-	err = screen.Run(ctx, fyneapp.NewWithID("app.bottlebar"), a, screen.Options{Version: version, Log: o.Log})
+	fyneapp.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Bottlebar", Version: version, Icon: assets.AppIcon()})
+	err = screen.Run(ctx, fyneapp.NewWithID(appID), a, screen.Options{Version: version, Log: o.Log})
 	cancel()
 	return errors.Join(err, <-served)
 }

@@ -56,6 +56,7 @@ type App struct {
 	left   chan struct{} // closed when another process asks for the bottles
 	leave  sync.Once
 	show   chan struct{}
+	beat   chan time.Time // renews the sidecars' leases
 
 	server atomic.Pointer[control.Server]
 
@@ -124,9 +125,10 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.work.Go(func() { a.bus.run(a.ctx) })
-	tick := time.NewTicker(10 * time.Second)
-	context.AfterFunc(a.ctx, tick.Stop)
-	rep := a.rack.Reconcile(ctx, tick.C)
+	bottles := make(chan time.Time)
+	a.beat = make(chan time.Time)
+	a.work.Go(func() { a.tick(bottles) })
+	rep := a.rack.Reconcile(ctx, bottles)
 	for _, e := range rep.Errors {
 		a.log.Error("reconcile", "error", e)
 	}
@@ -148,6 +150,29 @@ func (a *App) open(ctx context.Context) error {
 		a.warm()
 	})
 	return nil
+}
+
+// beatEvery paces what looks after running bottles and renews the sidecars'
+// leases, which last a minute.
+const beatEvery = 10 * time.Second
+
+// tick is the one timer at rest; whoever is busy misses a beat.
+func (a *App) tick(bottles chan<- time.Time) {
+	t := time.NewTicker(beatEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-a.ctx.Done():
+			return
+		case now := <-t.C:
+			for _, c := range []chan<- time.Time{bottles, a.beat} {
+				select {
+				case c <- now:
+				default:
+				}
+			}
+		}
+	}
 }
 
 // warm keeps a sidecar waiting, so that a launch need not.
@@ -280,7 +305,7 @@ func (a *App) sidecars(ctx context.Context) (*sidecar.Fleet, error) {
 		return nil, err
 	}
 	a.choice = choice
-	a.fleet = sidecar.NewFleet(d, sidecar.FleetOptions{Log: a.log})
+	a.fleet = sidecar.NewFleet(d, sidecar.FleetOptions{Beat: a.beat, Log: a.log})
 	return a.fleet, nil
 }
 

@@ -108,20 +108,28 @@ func (a *App) checkDisk(context.Context) snapshot.Check {
 	return c
 }
 
+// libraryCheck is the ID of the library's line.
+const libraryCheck = "library"
+
 func (a *App) checkLibrary(context.Context) snapshot.Check {
-	c := snapshot.Check{ID: "library", Title: "Library"}
 	list, err := a.library.List()
+	return checkLibrary(len(list), err)
+}
+
+// checkLibrary is the library's line for a number of artifacts.
+func checkLibrary(n int, err error) snapshot.Check {
+	c := snapshot.Check{ID: libraryCheck, Title: "Library"}
 	if err != nil {
 		return failed(c, err)
 	}
-	switch len(list) {
+	switch n {
 	case 0:
 		c.State, c.Finding, c.Action = snapshot.CheckWarn, "no artifact yet", "library"
 		c.Cure = "add a .smolmachine file for " + runtime.GOARCH + ", or pack an image"
 	case 1:
 		c.State, c.Finding = snapshot.CheckOK, "1 artifact"
 	default:
-		c.State, c.Finding = snapshot.CheckOK, fmt.Sprintf("%d artifacts", len(list))
+		c.State, c.Finding = snapshot.CheckOK, fmt.Sprintf("%d artifacts", n)
 	}
 	return c
 }

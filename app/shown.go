@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bottlebar.app/bottle"
@@ -30,6 +31,13 @@ func (a *App) snapshot() snapshot.Snapshot {
 	prepared := a.rack.Prepared()
 	for _, art := range list {
 		s.Library = append(s.Library, shownArtifact(art, prepared[art.ID]))
+	}
+	// The library changes under an open Setup window; its line follows.
+	s.Setup = slices.Clone(s.Setup)
+	for i := range s.Setup {
+		if s.Setup[i].ID == libraryCheck {
+			s.Setup[i] = checkLibrary(len(list), err)
+		}
 	}
 	return s
 }
