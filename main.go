@@ -70,10 +70,7 @@ func menuBar(ctx context.Context) error {
 }
 
 func commandLine(ctx context.Context) int {
-	dir, err := os.Getwd()
-	if err != nil {
-		dir = "/"
-	}
+	dir, _ := os.Getwd() // a folder that is gone matters to relative paths alone
 	return cli.Run(ctx, cli.Env{
 		Version: version, Owner: func() (cli.Owner, error) { return app.FindOwner(options()) },
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Dir: dir,
