@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"fyne.io/fyne/v2"
-
 	"bottlebar.app/control"
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
@@ -60,7 +58,6 @@ func (b bottles) Launch(ctx context.Context, artifact, folder string) (string, e
 	})
 	select {
 	case id := <-began:
-		fyne.Do(func() { b.opened[id] = true })
 		return id, nil
 	case err := <-failed:
 		return "", err
@@ -165,14 +162,7 @@ func (a activity) Decisions(ctx context.Context, bottle string) ([]snapshot.Deci
 
 type opener struct{ *screen }
 
-// Open implements window.Sessions: a bottle that is still being launched gets
-// its window when it is ready.
-func (o opener) Open(bottle string) {
-	for _, b := range o.last.Bottles {
-		if b.ID == bottle && b.State == snapshot.Ready {
-			o.sessions.Open(bottle)
-			return
-		}
-	}
-	o.opened[bottle] = true
-}
+// Open implements window.Sessions. The window comes at once, with the steps of
+// the launch: one that came seconds later would take the keyboard from
+// whatever the person does by then.
+func (o opener) Open(bottle string) { o.sessions.Open(bottle) }

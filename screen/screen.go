@@ -35,7 +35,6 @@ type screen struct {
 	windows  *window.Windows
 	sessions *session.Windows
 	last     snapshot.Snapshot
-	opened   map[string]bool // bottles whose session window was opened by their launch
 	quit     fyne.Window
 
 	ctx    context.Context
@@ -50,7 +49,7 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 	if !ok {
 		return errors.New("this system has no menu bar that the toolkit knows")
 	}
-	s := &screen{fyne: f, app: a, log: o.Log, opened: map[string]bool{}}
+	s := &screen{fyne: f, app: a, log: o.Log}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	f.Settings().SetTheme(look.Theme())
 	s.windows = window.New(window.Options{App: f, Backend: s.backend(), Post: fyne.Do, Now: time.Now})
@@ -112,19 +111,10 @@ func (s *screen) show(snap snapshot.Snapshot) {
 	s.last = snap
 	s.windows.Update(snap)
 	s.sessions.Update(snap)
-	for _, b := range snap.Bottles {
-		if s.opened[b.ID] && b.State == snapshot.Ready {
-			delete(s.opened, b.ID)
-			s.sessions.Open(b.ID)
-		}
-	}
 }
 
 // Do implements tray.Actions.
 func (s *screen) Do(a tray.Action) {
-	if a.Verb == tray.Resume {
-		s.opened[a.Target] = true
-	}
 	if do, ok := s.verbs()[a.Verb]; ok {
 		do(a.Target)
 	}

@@ -99,6 +99,7 @@ type world struct {
 	attached []string // "bottle/session"
 	programs []*program
 	refuse   error
+	size     [2]int // that was asked for last
 	copied   [][]string
 	copyIn   func(ctx context.Context, paths []string, progress func(done, total int64)) ([]string, error)
 	opened   []string
@@ -108,6 +109,7 @@ func (w *world) Attach(_ context.Context, bottle, session string, cols, rows int
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.attached = append(w.attached, bottle+"/"+session)
+	w.size = [2]int{cols, rows}
 	if w.refuse != nil {
 		return nil, w.refuse
 	}
@@ -136,6 +138,8 @@ func (w *world) joins() string {
 	return strings.Join(w.attached, " ")
 }
 
+func (w *world) Stop(b string)         { w.opened = append(w.opened, "stop "+b) }
+func (w *world) ShowProblem(b string)  { w.opened = append(w.opened, "problem "+b) }
 func (w *world) ShowBottles(b string)  { w.opened = append(w.opened, "bottles "+b) }
 func (w *world) ShowLibrary(a string)  { w.opened = append(w.opened, "library "+a) }
 func (w *world) ShowActivity(b string) { w.opened = append(w.opened, "activity "+b) }
@@ -166,9 +170,16 @@ func open(t *testing.T, w *Windows, wo *world, l *loop) *view {
 	t.Helper()
 	w.Update(with(bottle()))
 	w.Open("b1")
-	v := w.open[key{"b1", Main}].view
+	v := painted(w, key{"b1", Main})
 	l.until(t, "the session", func() bool { return v.phase == live })
 	return v
+}
+
+// painted gives a window its first frame, as the desktop does once it shows it.
+func painted(w *Windows, k key) *view {
+	win := w.open[k]
+	win.Canvas().Capture()
+	return win.view
 }
 
 func TestOpeningJoinsTheSessionOnceAndClosingHidesIt(t *testing.T) {
@@ -194,7 +205,7 @@ func TestAWindowWaitsForItsBottleAndShowsTheSteps(t *testing.T) {
 	b.State, b.Steps = snapshot.Proving, []snapshot.Step{{Title: "Proving isolation", State: snapshot.StepRunning}}
 	w.Update(with(b))
 	w.Open("b1")
-	v := w.open[key{"b1", Main}].view
+	v := painted(w, key{"b1", Main})
 	if len(v.cover.Objects) == 0 || wo.joins() != "" {
 		t.Errorf("%d things over the terminal, joined %q", len(v.cover.Objects), wo.joins())
 	}
@@ -202,6 +213,103 @@ func TestAWindowWaitsForItsBottleAndShowsTheSteps(t *testing.T) {
 	l.until(t, "the session", func() bool { return v.phase == live })
 	if len(v.cover.Objects) != 0 {
 		t.Error("the steps still cover the session")
+	}
+}
+
+// launching is a bottle on its way.
+func launching() snapshot.Bottle {
+	b := bottle()
+	b.State, b.Session, b.StartedAt = snapshot.Starting, snapshot.NoSession, nil
+	b.Steps = []snapshot.Step{{Title: "Preparing the machine", State: snapshot.StepDone}, {Title: "Starting the VM", State: snapshot.StepRunning}}
+	return b
+}
+
+func TestACancelledLaunchClosesItsWindow(t *testing.T) {
+	w, wo, _ := setup(t)
+	w.Update(with(launching()))
+	w.Open("b1")
+	painted(w, key{"b1", Main}).discard()
+	if len(wo.opened) != 1 || wo.opened[0] != "stop b1" {
+		t.Errorf("asked for %q", wo.opened)
+	}
+	b := launching()
+	b.State = snapshot.Stopping
+	w.Update(with(b))
+	if !w.Shown("b1") {
+		t.Error("the window went before the bottle")
+	}
+	w.Update(with())
+	if len(w.open) != 0 {
+		t.Error("the window stays, with nothing to see in it")
+	}
+}
+
+func TestAFailedLaunchSaysWhatWhyAndWhatToDo(t *testing.T) {
+	w, wo, _ := setup(t)
+	w.Update(with(launching()))
+	w.Open("b1")
+	v := painted(w, key{"b1", Main})
+	b := launching()
+	b.State, b.Steps[1].State = snapshot.Failed, snapshot.StepFailed
+	b.Problem = &snapshot.Problem{What: "starting the VM", Why: "it ended at once", Cure: "look at the log", Detail: "exit status 1"}
+	w.Update(with(b))
+	m, ok := v.standing()
+	if !ok || m.Title != "Starting the VM failed" || strings.Join(m.Lines, " ") != "It ended at once. Look at the log." {
+		t.Errorf("%q %q", m.Title, m.Lines)
+	}
+	for _, c := range m.Choices {
+		c.Do()
+	}
+	if got := strings.Join(wo.opened, ", "); got != "problem b1, stop b1" {
+		t.Errorf("Details and Discard asked for %q", got)
+	}
+}
+
+func TestAResumedBottleGetsItsSessionBack(t *testing.T) {
+	w, wo, l := setup(t)
+	v := open(t, w, wo, l)
+	_ = wo.last().out.CloseWithError(errors.New("the VM is gone"))
+	l.until(t, "the break", func() bool { return v.phase == cutOff })
+	b := bottle()
+	b.State = snapshot.Stopped
+	w.Update(with(b))
+	w.Update(with(launching()))
+	if len(v.cover.Objects) == 0 {
+		t.Error("the steps of the resume are not shown")
+	}
+	w.Update(with(bottle()))
+	l.until(t, "the session", func() bool { return v.phase == live })
+}
+
+// A session that is joined before the grid has its size would be drawn for
+// another one, and be off by the lines that wrap differently.
+func TestASessionIsJoinedOnceItsGridIsKnown(t *testing.T) {
+	w, wo, l := setup(t)
+	w.Update(with(bottle()))
+	w.Open("b1")
+	if wo.joins() != "" {
+		t.Fatal("joined before the window was painted")
+	}
+	v := painted(w, key{"b1", Main})
+	l.until(t, "the session", func() bool { return v.phase == live })
+	wo.mu.Lock()
+	asked := wo.size
+	wo.mu.Unlock()
+	if cols, rows := v.term.GridSize(); asked != [2]int{cols, rows} || cols == 80 {
+		t.Errorf("joined for %v, the grid is %d by %d", asked, cols, rows)
+	}
+}
+
+func TestTwoBottlesMayBeAwaitedAtOnce(t *testing.T) {
+	w, _, _ := setup(t)
+	w.Open("b1")
+	w.Open("b2")
+	other := bottle()
+	other.ID = "b2"
+	w.Update(with(bottle()))
+	w.Update(with(bottle(), other))
+	if !w.Shown("b1") || !w.Shown("b2") {
+		t.Errorf("shown: %v, %v", w.Shown("b1"), w.Shown("b2"))
 	}
 }
 
@@ -215,7 +323,8 @@ func TestABottleMayBeOpenedBeforeItIsKnown(t *testing.T) {
 	if !w.Shown("b1") {
 		t.Fatal("the window did not come with the bottle")
 	}
-	l.until(t, "the session", func() bool { return w.open[key{"b1", Main}].view.phase == live })
+	v := painted(w, key{"b1", Main})
+	l.until(t, "the session", func() bool { return v.phase == live })
 	if wo.joins() != "b1/main" {
 		t.Errorf("joined %q", wo.joins())
 	}
@@ -252,7 +361,7 @@ func TestASessionOutOfReachCanBeTriedAgain(t *testing.T) {
 	wo.refuse = fault.New("joining the session", "the helper does not answer", "stop the bottle")
 	w.Update(with(bottle()))
 	w.Open("b1")
-	v := w.open[key{"b1", Main}].view
+	v := painted(w, key{"b1", Main})
 	l.until(t, "the refusal", func() bool { return v.phase == cutOff })
 	m, _ := v.standing()
 	if m.Title != "The session cannot be reached" || strings.Join(m.Lines, " ") != "Joining the session: the helper does not answer. Stop the bottle." {
@@ -305,6 +414,8 @@ func TestShellsAreWindowsOfTheirOwn(t *testing.T) {
 	open(t, w, wo, l)
 	w.Shell("b1")
 	w.Shell("b1")
+	painted(w, key{"b1", "shell-1"})
+	painted(w, key{"b1", "shell-2"})
 	l.until(t, "three sessions", func() bool { return strings.Count(wo.joins(), "/") == 3 })
 	for _, want := range []string{"b1/main", "b1/shell-1", "b1/shell-2"} {
 		if !strings.Contains(wo.joins(), want) {

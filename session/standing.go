@@ -50,9 +50,9 @@ func (v *view) standing() (look.Message, bool) {
 
 // notRunning is said of a bottle that stopped by itself or failed.
 func (v *view) notRunning() look.Message {
-	m := look.Message{
-		Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "This bottle failed",
-		Choices: []look.Choice{{Label: "Show bottle", Do: v.toBottles}},
+	m := look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "This bottle failed"}
+	if p := v.bottle.Problem; p != nil && v.bottle.State == snapshot.Failed {
+		m = look.Trouble(*p)
 	}
 	switch v.bottle.State {
 	case snapshot.Stopped:
@@ -60,10 +60,20 @@ func (v *view) notRunning() look.Message {
 		m.Lines = problem(v.bottle.Problem, "Its disk is whole: it can be resumed.")
 	case snapshot.Lost:
 		m.Shape, m.Title = assets.ShapeUnknown, "This bottle is lost"
-		fallthrough
-	default:
 		m.Lines = problem(v.bottle.Problem, "")
 	}
+	if p := v.bottle.Problem; p != nil && p.Detail != "" {
+		m.Choices = append(m.Choices, look.Choice{Label: "Details", Do: func() { v.owner.o.Opener.ShowProblem(v.k.bottle) }})
+	}
+	if !v.joined && v.bottle.State == snapshot.Failed {
+		// Nothing ever ran in it, so nothing is lost with it.
+		return withChoice(m, look.Choice{Label: "Discard", Primary: true, Do: v.discard})
+	}
+	return withChoice(m, look.Choice{Label: "Show bottle", Do: v.toBottles})
+}
+
+func withChoice(m look.Message, c look.Choice) look.Message {
+	m.Choices = append(m.Choices, c)
 	return m
 }
 
@@ -88,6 +98,7 @@ func (v *view) programEnded() look.Message {
 	return m
 }
 
+func (v *view) discard()   { v.owner.o.Opener.Stop(v.k.bottle) }
 func (v *view) dismiss()   { v.owner.hide(v.k) }
 func (v *view) shell()     { v.owner.Shell(v.k.bottle) }
 func (v *view) toBottles() { v.owner.o.Opener.ShowBottles(v.k.bottle) }
@@ -112,9 +123,18 @@ func problem(p *snapshot.Problem, none string) []string {
 	return nil
 }
 
-// steps shows a launch as it goes, in the middle of the window.
-func steps(b snapshot.Bottle) fyne.CanvasObject {
-	rows := container.New(layout.NewCustomPaddedVBoxLayout(look.Gap), look.NewTitle("Starting "+look.Clean(b.Name, 40)), look.NewSpace(0, look.Step))
+// launch shows a launch as it goes, or how far it came, in the middle of the
+// window.
+func (v *view) launch() fyne.CanvasObject {
+	b := v.bottle
+	title := "Starting "
+	switch b.State {
+	case snapshot.Stopping:
+		title = "Stopping "
+	case snapshot.Failed, snapshot.Lost:
+		title = "Not started: "
+	}
+	rows := container.New(layout.NewCustomPaddedVBoxLayout(look.Gap), look.NewTitle(title+look.Clean(b.Name, 40)), look.NewSpace(0, look.Step))
 	for _, s := range b.Steps {
 		st, text := look.OfStep(s.State), fyne.ThemeColorName(look.ColorText)
 		if s.State == snapshot.StepWaiting || s.State == snapshot.StepUndone {
@@ -128,6 +148,10 @@ func steps(b snapshot.Bottle) fyne.CanvasObject {
 			container.New(layout.NewCustomPaddedLayout(0, 0, 0, look.Gap), container.NewCenter(look.NewShape(st.Shape, st.Color))),
 			container.New(layout.NewCustomPaddedLayout(0, 0, 2*look.Group, 0), look.NewSecond(took)),
 			look.NewText(look.Clean(s.Title, 60)).Colored(text)))
+	}
+	if look.Launching(b) {
+		rows.Add(look.NewSpace(0, look.Step))
+		rows.Add(look.Row(look.Gap, look.NewButton("Cancel", v.discard)))
 	}
 	return container.NewCenter(rows)
 }

@@ -102,6 +102,8 @@ func (v *view) update(b snapshot.Bottle) {
 	back := v.bottle.HelperLost && !b.HelperLost
 	v.bottle = b
 	switch {
+	case look.Launching(b) && v.phase != live && v.phase != removed:
+		v.phase = waiting // also of a bottle that is resumed: its session is another
 	case b.State != snapshot.Ready:
 		if v.phase == connecting {
 			v.phase = waiting
@@ -125,9 +127,19 @@ func (v *view) gone() {
 // over says that there is nothing left to come back to.
 func (v *view) over() bool { return v.phase == ended || v.phase == removed }
 
-// attach joins the session in the background.
+// attach joins the session in the background, once the window is there: until
+// then nobody knows how large a screen the session is to be drawn for.
 func (v *view) attach() {
 	v.phase, v.exit, v.cause = connecting, nil, nil
+	if !v.term.Sized() {
+		v.term.OnSized = func() {
+			if v.phase == connecting && v.ctx.Err() == nil {
+				v.attach()
+			}
+		}
+		v.show()
+		return
+	}
 	v.attempt++
 	attempt, o := v.attempt, v.owner.o
 	cols, rows := v.term.GridSize()
@@ -209,8 +221,8 @@ func (v *view) show() {
 func (v *view) covering() fyne.CanvasObject {
 	switch v.phase {
 	case waiting:
-		if look.Launching(v.bottle) {
-			return steps(v.bottle)
+		if len(v.bottle.Steps) > 0 && v.bottle.State != snapshot.Stopped {
+			return v.launch()
 		}
 	case connecting:
 		return container.NewCenter(look.NewText("Connecting").Colored(look.ColorQuiet))

@@ -36,9 +36,11 @@ type Backend interface {
 // Exiter is a Conn that knows how its program ended, once Read gave io.EOF.
 type Exiter interface{ ExitCode() (code int, known bool) }
 
-// Opener opens other windows. Its methods are called on the toolkit's
-// goroutine and return at once.
+// Opener opens other windows, and stops bottles. Its methods are called on the
+// toolkit's goroutine and return at once.
 type Opener interface {
+	Stop(bottle string) // also cancels a launch
+	ShowProblem(bottle string)
 	ShowBottles(bottle string)
 	ShowLibrary(artifact string)
 	ShowActivity(bottle string)
@@ -69,8 +71,8 @@ type Windows struct {
 	open   map[key]*window
 	fonts  *terminal.Fonts // shared by all windows
 	last   snapshot.Snapshot
-	// awaited is the bottle whose window opens as soon as it is known.
-	awaited string
+	// awaited are the bottles whose windows open as soon as they are known.
+	awaited []string
 }
 
 type key struct{ bottle, session string }
@@ -90,11 +92,12 @@ func New(o Options) *Windows {
 	return w
 }
 
-// Open shows the session window of the bottle with that ID. For a bottle that
-// no snapshot has shown yet the window comes with the first one that does.
+// Open shows the session window of the bottle with that ID: the steps of its
+// launch, then its session. For a bottle that no snapshot has shown yet the
+// window comes with the first one that does.
 func (w *Windows) Open(bottle string) {
 	if _, known := find(w.last.Bottles, bottle); !known && w.open[key{bottle, Main}] == nil {
-		w.awaited = bottle
+		w.awaited = append(w.awaited, bottle)
 		return
 	}
 	w.show(key{bottle, Main})
@@ -113,12 +116,14 @@ func (w *Windows) Shell(bottle string) {
 }
 
 // Update tells all windows what is known now. Windows of bottles that are gone
-// are closed if nobody looks at them, and say so if somebody does.
+// are closed if nobody looks at them or there never was a session to see, as
+// after a cancelled launch; else they say so.
 func (w *Windows) Update(s snapshot.Snapshot) {
 	w.last = s
-	if _, known := find(s.Bottles, w.awaited); known {
-		w.Open(w.awaited)
-		w.awaited = ""
+	awaited := w.awaited
+	w.awaited = nil
+	for _, id := range awaited {
+		w.Open(id)
 	}
 	for k, win := range w.open {
 		b, ok := find(s.Bottles, k.bottle)
@@ -126,7 +131,7 @@ func (w *Windows) Update(s snapshot.Snapshot) {
 		case ok:
 			win.view.update(b)
 			win.SetTitle(title(b, k.session))
-		case !win.shown:
+		case !win.shown, !win.view.joined:
 			w.drop(k)
 		default:
 			win.view.gone()

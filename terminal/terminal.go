@@ -69,6 +69,8 @@ type Terminal struct {
 	OnLink func(uri string)
 	// OnFocus is told when the widget gains or loses the keyboard.
 	OnFocus func(focused bool)
+	// OnSized is told once, when Sized becomes true.
+	OnSized func()
 
 	core   *vt.Terminal
 	opts   Options
@@ -196,6 +198,13 @@ func (t *Terminal) generate(w, h int) image.Image {
 		}
 	}
 	fresh := t.paint.img == nil
+	if fresh {
+		defer t.post(func() {
+			if t.OnSized != nil {
+				t.OnSized()
+			}
+		})
+	}
 	if cols, rows := t.paint.resize(w, h); t.sizeDiffers(cols, rows) {
 		if fresh {
 			t.applySize()

@@ -9,6 +9,11 @@ import (
 // Core returns the emulator behind the widget.
 func (t *Terminal) Core() *vt.Terminal { return t.core }
 
+// Sized reports whether the grid has the size of the widget: it has one as
+// soon as it was shown, since only then the pixels of a point are known. A
+// session joined before is drawn for a grid that is about to change.
+func (t *Terminal) Sized() bool { return t.paint.img != nil }
+
 // GridSize returns the columns and rows that fit now.
 func (t *Terminal) GridSize() (cols, rows int) { return t.core.Size() }
 
