@@ -41,7 +41,7 @@ func releases(arch string) (release, error) {
 			libraries: "lib/aarch64-linux-gnu",
 		}, nil
 	}
-	return release{}, fmt.Errorf("Claude Code %s for %s is not pinned here", Version, arch)
+	return release{}, fmt.Errorf("no package of Claude Code %s is pinned for %s", Version, arch)
 }
 
 // file is the name that npm gives the package's tarball.

@@ -64,11 +64,11 @@ func Of(err error) *Error {
 	if err == nil {
 		return nil
 	}
+	if e, ok := err.(*Error); ok { //nolint:errorlint // err itself, not what it wraps
+		return e
+	}
 	var e *Error
 	if errors.As(err, &e) {
-		if error(e) == err {
-			return e
-		}
 		// Somebody wrapped it with fmt.Errorf: keep that context in front.
 		ctx := strings.TrimSuffix(strings.TrimSuffix(err.Error(), e.Error()), ": ")
 		out := *e
