@@ -67,7 +67,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	if err := paths.make(); err != nil {
-		return nil, fault.Wrap(err, "opening Bottlebar's folders", "look whether they can be written")
+		return nil, err
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

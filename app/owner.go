@@ -33,6 +33,9 @@ func (o *Owner) Socket() string { return o.paths.Socket }
 // With untilIdle it also ends when nothing has run for a while.
 func (o *Owner) Serve(ctx context.Context, untilIdle bool) error {
 	a, err := Open(ctx, o.options)
+	if errors.Is(err, ErrOwned) && untilIdle {
+		return nil // started for a command line, which finds the other
+	}
 	if errors.Is(err, ErrOwned) {
 		return fault.New("serving the bottles", "another Bottlebar owns them", "use it, or end it first")
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/adrg/xdg"
 
 	"bottlebar.app/bottle"
+	"bottlebar.app/internal/fault"
 )
 
 // Paths are the places of everything that Bottlebar keeps. With BOTTLEBAR_HOME
@@ -71,6 +72,13 @@ func (p Paths) bottles() bottle.Paths {
 
 // make creates the folders that only we may enter.
 func (p Paths) make() error {
+	if err := p.mkdirs(); err != nil {
+		return fault.Wrap(err, "opening Bottlebar's folders", "look whether they can be written")
+	}
+	return nil
+}
+
+func (p Paths) mkdirs() error {
 	for _, dir := range []string{p.Cache, p.State, filepath.Dir(p.Settings), p.Homes, filepath.Dir(p.Socket)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err

@@ -109,38 +109,41 @@ func openSoon(ctx context.Context, o Options) (*App, error) {
 }
 
 // startServe starts another process of this program that serves until idle, and
-// returns once it answers. Its output goes to the log in the state folder.
+// returns once one answers. Its output goes to the log in the state folder.
+// Where several command lines start one at a time, one of them owns the bottles
+// and the others end by themselves: their command lines wait for that one.
 func startServe(ctx context.Context, paths Paths, self string) error {
 	if err := paths.make(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	client := &control.Client{Socket: paths.Socket}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	logPath := filepath.Join(paths.State, logName)
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	ended, err := spawnServe(self, logPath)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	// It must outlive this command, so it gets neither its context nor its terminal.
-	cmd := exec.Command(self, "serve", "--until-idle") //nolint:noctx // see above
-	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting bottlebar serve: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	client := &control.Client{Socket: paths.Socket}
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	var again <-chan time.Time
+	for wait := 200 * time.Millisecond; ; {
 		if _, err := client.Identity(ctx); err == nil {
 			return nil
 		}
 		select {
-		case <-ended:
-			return fault.New("starting Bottlebar without a screen", "it ended: "+lastLine(logPath), "look at "+logPath)
+		case err := <-ended:
+			if err != nil {
+				return fault.New("starting Bottlebar without a screen", "it ended: "+lastLine(logPath), "look at "+logPath)
+			}
+			// Another owns the bottles: it answers soon, or is about to end.
+			ended, again = nil, time.After(wait)
+			wait = min(2*wait, 5*time.Second)
+		case <-again:
+			if ended, err = spawnServe(self, logPath); err != nil {
+				return err
+			}
+			again = nil
 		case <-ctx.Done():
 			return fault.New("starting Bottlebar without a screen", "it does not answer", "look at "+logPath)
 		case <-tick.C:
@@ -148,6 +151,45 @@ func startServe(ctx context.Context, paths Paths, self string) error {
 	}
 }
 
+// spawnServe starts the process and returns where its end is told.
+func spawnServe(self, logPath string) (<-chan error, error) {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	// It must outlive this command, so it gets neither its context nor its terminal.
+	cmd := exec.Command(self, "serve", "--until-idle") //nolint:noctx // see above
+	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = log, log, "/", rooted(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting bottlebar serve: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return ended, nil
+}
+
+// rooted makes the paths in our variables absolute: a process in another folder
+// must understand them as whoever set them did.
+func rooted(env []string) []string {
+	for i, e := range env {
+		k, v, _ := strings.Cut(e, "=")
+		switch {
+		case v == "" || filepath.IsAbs(v):
+			continue
+		case k == "BOTTLEBAR_HOME",
+			k == "BOTTLEBAR_SMOLVM" && strings.ContainsRune(v, filepath.Separator),
+			k == "BOTTLEBAR_TEST_ROOT" && !strings.Contains(v, "BEGIN CERTIFICATE"):
+			if abs, err := filepath.Abs(v); err == nil {
+				env[i] = k + "=" + abs
+			}
+		}
+	}
+	return env
+}
+
+// lastLine is the last thing that was said in a log, without the program's name.
 func lastLine(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -157,5 +199,5 @@ func lastLine(path string) string {
 	if text == "" {
 		return "it said nothing"
 	}
-	return text[strings.LastIndexByte(text, '\n')+1:]
+	return strings.TrimPrefix(text[strings.LastIndexByte(text, '\n')+1:], "bottlebar: ")
 }
