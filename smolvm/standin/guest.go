@@ -119,8 +119,12 @@ func mountAll(c bootConfig, dir string) error {
 	if err := mount(root, "proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	if err := mount(root, "sysfs", "sys", "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil && !c.HostNet {
-		return err // without a network namespace of its own it may not
+	// The kernel refuses a fresh /sys to a process that sees none (a bare
+	// chroot, some containers) or has no network namespace of its own. A machine
+	// without it is good for everything but a look at /sys.
+	err := mount(root, "sysfs", "sys", "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	if err != nil && !c.HostNet && !errors.Is(err, unix.EPERM) {
+		return err
 	}
 	if err := mountDev(root); err != nil {
 		return err
