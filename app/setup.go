@@ -68,7 +68,12 @@ func (a *App) checkEngine(ctx context.Context) snapshot.Check {
 		return failed(c, err)
 	}
 	c.State, c.Finding = snapshot.CheckOK, choice.Reason
-	if choice.Kind == sidecar.KindProcess {
+	set, err := a.settings()
+	switch {
+	case err != nil || choice.Kind != sidecar.KindProcess:
+	case set.Driver == sidecar.KindProcess: // what the person chose is no finding
+		c.Finding = "not used: the settings choose child processes as sidecars"
+	default:
 		c.State = snapshot.CheckWarn
 		c.Cure = "with a Docker engine the sidecar is kept apart better; install one, or leave it so"
 	}

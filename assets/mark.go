@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
@@ -58,6 +59,9 @@ func Template(g Glyph) fyne.Resource {
 	return theme.NewThemedResource(drawing("mark/" + string(g)))
 }
 
+// edgeWidth is how wide a panel icon's edge is, of the 16 units of the glyph.
+const edgeWidth = 0.8
+
 // Panel returns a glyph for a desktop that shows icons as they are (Linux
 // panels): light ink for a dark panel, dark ink for a light one, with a thin
 // edge of the other colour, since no desktop tells what its panel looks like.
@@ -67,10 +71,15 @@ func Panel(g Glyph, dark bool) fyne.Resource {
 		ink, edge, name = "#FFFFFF", "#1B1C1E", "dark"
 	}
 	d := pathOf(drawing("mark/" + string(g)).Content())
-	svg := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="18" height="18" viewBox="-1 -1 18 18">`+
-		`<path fill="none" stroke="%s" stroke-opacity="0.9" stroke-width="2.2" stroke-linejoin="round" d="%s"/>`+
-		`<path fill="%s" d="%s"/></svg>`, edge, d, ink, d)
-	return fyne.NewStaticResource(fmt.Sprintf("bottle-%s-%s.svg", g, name), []byte(svg))
+	var svg strings.Builder
+	svg.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" width="18" height="18" viewBox="-1 -1 18 18">`)
+	// The edge is made of copies moved around the glyph: the toolkit draws a
+	// stroke in pixels of the picture, whatever its size, so that it would vanish.
+	for _, at := range [...][2]float64{{-1, 0}, {1, 0}, {0, -1}, {0, 1}, {-.7, -.7}, {.7, -.7}, {-.7, .7}, {.7, .7}} {
+		fmt.Fprintf(&svg, `<path fill="%s" transform="translate(%g %g)" d="%s"/>`, edge, edgeWidth*at[0], edgeWidth*at[1], d)
+	}
+	fmt.Fprintf(&svg, `<path fill="%s" d="%s"/></svg>`, ink, d)
+	return fyne.NewStaticResource(fmt.Sprintf("bottle-%s-%s.svg", g, name), []byte(svg.String()))
 }
 
 // Mark returns a glyph in the colour that the theme calls name, for windows.

@@ -139,7 +139,7 @@ func TestPanelIconsStandOutOnLightAndDark(t *testing.T) {
 					darkest++
 				}
 			}
-			if light < 40 || darkest < 40 {
+			if light < 240 || darkest < 240 { // a hairline has about 150
 				t.Errorf("%s (dark panel %v): %d light and %d dark pixels", g, dark, light, darkest)
 			}
 		}

@@ -33,7 +33,9 @@ func (l *ledger) add(d egress.Decision) {
 	switch d.Kind {
 	case egress.Denied:
 		line.Verdict, line.Rule = "denied", string(d.Reason)
-		l.blocked += line.Count
+		if d.Reason != egress.NotOpen { // the proof's own attempts are nobody's news
+			l.blocked += line.Count
+		}
 	case egress.Lost:
 		line.Verdict, line.Rule = "denied", "lines dropped"
 		l.blocked += line.Count

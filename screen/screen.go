@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
 
 	"bottlebar.app/app"
 	"bottlebar.app/assets/look"
@@ -59,6 +62,7 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 	})
 	s.tray = tray.New(tray.Options{
 		Host: tray.OnDesktop(d), Actions: s, Post: fyne.Do, Now: time.Now, Template: runtime.GOOS == "darwin",
+		Light: func() bool { return lightPanel(look.Variant() == theme.VariantLight, os.Getenv("XDG_CURRENT_DESKTOP")) },
 	}, a.Snapshot())
 	f.Lifecycle().SetOnStarted(func() {
 		if err := macos.HideDockIcon(); err != nil {
@@ -76,6 +80,17 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 	s.windows.Close()
 	s.work.Wait()
 	return nil
+}
+
+// lightPanel guesses whether the desktop's panel is light: with light windows
+// it mostly is, but for desktops whose panel is dark whatever the windows are.
+func lightPanel(lightWindows bool, desktop string) bool {
+	for _, dark := range []string{"GNOME", "Unity", "Cinnamon", "Pantheon"} {
+		if strings.Contains(desktop, dark) {
+			return false
+		}
+	}
+	return lightWindows
 }
 
 // follow shows each snapshot, and refreshes the times in the menu while

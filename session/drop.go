@@ -67,12 +67,12 @@ func (v *view) nextCopy() {
 	paths := v.copies.queue[0]
 	v.copies.queue = v.copies.queue[1:]
 	ctx, cancel := context.WithCancel(v.ctx)
-	c := &copying{paths: paths, start: v.owner.o.Now(), cancel: cancel, label: copyLabel(paths, v.bottle.Folder, false)}
+	c := &copying{paths: paths, start: v.owner.o.Now(), cancel: cancel, label: copyLabel(paths, look.Folder(v.bottle), false)}
 	v.copies.now = c
 	v.term.Dim(true)
 	v.veil.show("Copying "+c.label, "")
 	v.line.transient(c.label, true)
-	o, folder := v.owner.o, v.bottle.Folder
+	o, folder := v.owner.o, look.Folder(v.bottle)
 	v.owner.background(func(context.Context) {
 		defer cancel()
 		if len(paths) > 1 && onlyFiles(paths) {

@@ -32,6 +32,9 @@ func status(b snapshot.Bottle, now time.Time) line {
 		bottle:   piece{label: look.Clean(b.Name, 32), color: look.ColorText},
 		artifact: piece{label: look.Clean(b.Artifact, 32), color: look.ColorQuiet},
 	}
+	if b.Artifact == b.Name {
+		l.artifact.label = "" // once is enough
+	}
 	if b.Session == snapshot.Ended && b.ExitCode != nil && st.Word == "failed" {
 		l.state.label = "failed, exit code " + strconv.Itoa(*b.ExitCode)
 	}

@@ -41,7 +41,7 @@ func Entries(s snapshot.Snapshot, now time.Time) []Entry {
 		act("Library…", Library, ""),
 		act("Bottles…", Bottles, ""),
 		act("Activity…", Activity, ""),
-		act(setupLine(s.Setup), Setup, ""),
+		act(setupLine(s), Setup, ""),
 		separator(),
 		Entry{Label: "Quit Bottlebar", Quit: true, Action: Action{Verb: Quit}},
 	)
@@ -302,24 +302,14 @@ func used(a *snapshot.Artifact) time.Time {
 }
 
 // setupLine sums the checks up.
-func setupLine(checks []snapshot.Check) string {
-	var failed, warned, busy int
-	for _, c := range checks {
-		switch c.State {
-		case snapshot.CheckFailed:
-			failed++
-		case snapshot.CheckWarn:
-			warned++
-		case snapshot.CheckRunning:
-			busy++
-		}
-	}
+func setupLine(s snapshot.Snapshot) string {
+	missing, notes, busy := look.Todo(s)
 	switch {
-	case failed > 0:
-		return "Setup: " + look.Count(failed, "thing is missing…", "things are missing…")
-	case warned > 0:
-		return "Setup: " + look.Count(warned, "thing to look at…", "things to look at…")
-	case busy > 0 || len(checks) == 0:
+	case missing > 0:
+		return "Setup: " + look.Count(missing, "thing is missing…", "things are missing…")
+	case notes > 0:
+		return "Setup: " + look.Count(notes, "thing to do…", "things to do…")
+	case busy > 0 || len(s.Setup) == 0:
 		return "Setup: checking…"
 	}
 	return "Setup: all good"

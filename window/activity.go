@@ -19,9 +19,9 @@ import (
 // The choices of the filters that leave everything in.
 const (
 	allBottles  = "All bottles"
-	allVerdicts = "Allowed and denied"
+	allVerdicts = "Allowed and blocked"
 	onlyAllowed = "Allowed"
-	onlyDenied  = "Denied"
+	onlyBlocked = "Blocked"
 )
 
 // activity is the Activity window: what bottles reached, the newest at the top.
@@ -63,7 +63,7 @@ func (w *Windows) ShowActivity(bottle string) {
 func newActivity(w *Windows, win fyne.Window) *activity {
 	a := &activity{w: w, win: win, names: map[string]string{}, seen: -1, body: container.NewStack(), count: look.NewSecond("")}
 	a.bottle = widget.NewSelect([]string{allBottles}, func(string) { a.filter() })
-	a.verdict = widget.NewSelect([]string{allVerdicts, onlyAllowed, onlyDenied}, func(string) { a.filter() })
+	a.verdict = widget.NewSelect([]string{allVerdicts, onlyAllowed, onlyBlocked}, func(string) { a.filter() })
 	a.text = widget.NewEntry()
 	a.text.SetPlaceHolder("Filter by host or rule")
 	a.list = widget.NewList(func() int { return len(a.rows) },
@@ -168,7 +168,7 @@ func passing(all []snapshot.Decision, name, id, verdict, text string) []snapshot
 		switch {
 		case name != "" && d.Bottle != name && d.Bottle != id,
 			verdict == onlyAllowed && d.Verdict != "allowed",
-			verdict == onlyDenied && d.Verdict == "allowed",
+			verdict == onlyBlocked && d.Verdict != "denied",
 			text != "" && !strings.Contains(strings.ToLower(d.Host+" "+d.Rule), text):
 			continue
 		}
@@ -220,9 +220,12 @@ func (r *decisionRow) show(d snapshot.Decision, now time.Time) {
 	for i, s := range decisionCells(d, now) {
 		r.cells[i].Set(s)
 	}
-	if d.Verdict == "allowed" {
+	switch d.Verdict {
+	case "allowed":
 		r.shape.Set(assets.ShapeDone, look.ColorGood)
-	} else {
+	case "closed": // the end of one that was allowed, with its bytes
+		r.shape.Set(assets.ShapeIdle, look.ColorQuiet)
+	default:
 		r.shape.Set(assets.ShapeFailed, look.ColorFailed)
 	}
 }
@@ -238,6 +241,9 @@ func decisionCells(d snapshot.Decision, now time.Time) [7]string {
 		host += "  ×" + strconv.Itoa(d.Count)
 	}
 	verdict := look.Clean(d.Verdict, 16)
+	if verdict == "denied" {
+		verdict = "blocked" // the word that counts and menu use
+	}
 	return [7]string{
 		d.Time.In(now.Location()).Format("15:04:05"),
 		look.Clean(d.Bottle, 40), verdict, host, look.Clean(d.Rule, 60),

@@ -156,9 +156,12 @@ func (c *card) show(b snapshot.Bottle, now time.Time) {
 
 // bottleFacts is the card's second line.
 func bottleFacts(b snapshot.Bottle, now time.Time) string {
-	parts := []string{look.Clean(b.Artifact, 40)}
+	var parts []string
+	if b.Artifact != b.Name {
+		parts = append(parts, look.Clean(b.Artifact, 40))
+	}
 	if b.Folder != "" {
-		parts = append(parts, look.Clean(look.CutLeft(b.Folder, 40), 40))
+		parts = append(parts, look.Clean(look.CutLeft(look.Folder(b), 40), 40))
 	}
 	if b.StartedAt != nil && b.State == snapshot.Ready {
 		parts = append(parts, "up "+look.Ago(*b.StartedAt, now))
@@ -189,9 +192,7 @@ func (c *card) extras(b snapshot.Bottle) []fyne.CanvasObject {
 	default:
 		if b.Problem != nil {
 			for _, l := range look.Reasons(*b.Problem) {
-				p := paragraph(l, false)
-				p.SizeName = "helperText"
-				out = append(out, container.New(indent{-5}, p)) // a label has 5 around it
+				out = append(out, secondParagraph(l))
 			}
 		}
 	}

@@ -77,6 +77,13 @@ func paragraph(s string, strong bool) *widget.Label {
 	return l
 }
 
+// secondParagraph is a second line that wraps, in line with others.
+func secondParagraph(s string) fyne.CanvasObject {
+	p := paragraph(s, false)
+	p.SizeName = "helperText"
+	return container.New(indent{-5}, p) // a label has 5 around it
+}
+
 // mono is raw output: monospaced, not wrapped, to be selected.
 func mono(s string) *widget.Label {
 	l := widget.NewLabel(strings.TrimRight(s, "\n"))

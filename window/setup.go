@@ -55,23 +55,19 @@ func (s *setup) heading(sn snapshot.Snapshot) fyne.CanvasObject {
 
 // setupHeading sums all checks up in a line, and says whether one can launch.
 func setupHeading(sn snapshot.Snapshot) (text, second string, good bool) {
-	failed, busy := 0, 0
-	for _, c := range sn.Setup {
-		switch c.State {
-		case snapshot.CheckFailed:
-			failed++
-		case snapshot.CheckRunning:
-			busy++
-		}
-	}
 	if sn.Simulated {
 		second = "Bottles here are " + look.Simulated + "."
 	}
+	missing, notes, busy := look.Todo(sn)
 	switch {
-	case failed > 0:
-		return look.Count(failed, "thing is missing", "things are missing"), second, false
+	case missing > 0:
+		return look.Count(missing, "thing is missing", "things are missing"), second, false
 	case busy > 0 || len(sn.Setup) == 0:
 		return "Looking at this computer", second, false
+	case notes > 0 && len(sn.Library) == 0:
+		return look.Count(notes, "thing to do", "things to do"), second, false
+	case notes > 0:
+		return "You can launch; " + look.Count(notes, "thing is left to do", "things are left to do"), second, true
 	}
 	return "All good: you can launch", second, true
 }
@@ -80,7 +76,7 @@ func (s *setup) row(c snapshot.Check) fyne.CanvasObject {
 	st := look.OfCheck(c.State)
 	text := look.Column(2, look.NewText(look.Clean(c.Title, 40)), look.NewSecond(look.Clean(c.Finding, 160)).Cutting(look.CutEnd))
 	if c.Cure != "" && c.State != snapshot.CheckOK {
-		text.Add(look.NewSecond(look.Sentence(look.Clean(c.Cure, 160))).Colored(look.ColorText).Cutting(look.CutEnd))
+		text.Add(secondParagraph(look.Sentence(look.Clean(c.Cure, 240))))
 	}
 	cure := container.NewHBox()
 	if o := s.cure(c); o != nil {

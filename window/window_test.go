@@ -464,6 +464,11 @@ func TestTheCredentialIsHandedOverAndForgotten(t *testing.T) {
 	}
 }
 
+func launchable(s snapshot.Snapshot) snapshot.Snapshot {
+	s.Library = []snapshot.Artifact{{ID: "aa"}}
+	return s
+}
+
 func TestSetupHeading(t *testing.T) {
 	check := func(states ...snapshot.CheckState) snapshot.Snapshot {
 		var s snapshot.Snapshot
@@ -481,7 +486,10 @@ func TestSetupHeading(t *testing.T) {
 		{check(snapshot.CheckRunning, snapshot.CheckOK), "Looking at this computer", false},
 		{check(snapshot.CheckFailed, snapshot.CheckRunning), "1 thing is missing", false},
 		{check(snapshot.CheckFailed, snapshot.CheckFailed), "2 things are missing", false},
-		{check(snapshot.CheckOK, snapshot.CheckWarn), "All good: you can launch", true},
+		{check(snapshot.CheckOK, snapshot.CheckWarn), "1 thing to do", false}, // no artifact
+		{launchable(check(snapshot.CheckOK, snapshot.CheckWarn)), "You can launch; 1 thing is left to do", true},
+		{launchable(check(snapshot.CheckOK, snapshot.CheckOK)), "All good: you can launch", true},
+		{launchable(snapshot.Snapshot{Simulated: true, Setup: []snapshot.Check{{ID: "smolvm", State: snapshot.CheckWarn}}}), "All good: you can launch", true},
 	} {
 		if got, _, good := setupHeading(c.s); got != c.want || good != c.good {
 			t.Errorf("%v: %q %v", c.s.Setup, got, good)
@@ -500,7 +508,7 @@ func TestActivityShowsTheNewestFirstAndFilters(t *testing.T) {
 	}{
 		{"", "", allVerdicts, "", "169.254.169.254 evil.example api.anthropic.com"},
 		{"a", "id-a", allVerdicts, "", "169.254.169.254 api.anthropic.com"},
-		{"", "", onlyDenied, "", "169.254.169.254 evil.example"},
+		{"", "", onlyBlocked, "", "169.254.169.254 evil.example"},
 		{"", "", onlyAllowed, "", "api.anthropic.com"},
 		{"", "", allVerdicts, "LIST", "evil.example"},
 		{"b", "id-b", onlyAllowed, "", ""},
@@ -524,7 +532,7 @@ func TestARowOfActivityKeepsTheEndOfALongHost(t *testing.T) {
 	if !strings.HasPrefix(got[3], "…") || !strings.HasSuffix(got[3], ".evil.example:443  ×7") {
 		t.Errorf("host %q", got[3])
 	}
-	if got[0] != "12:00:00" || got[2] != "denied" || got[5] != "1.5 kB" || got[6] != "41" {
+	if got[0] != "12:00:00" || got[2] != "blocked" || got[5] != "1.5 kB" || got[6] != "41" {
 		t.Errorf("cells %q", got)
 	}
 }

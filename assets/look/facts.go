@@ -32,6 +32,18 @@ func Traffic(b snapshot.Bottle) string {
 	return fmt.Sprintf("%d ok · %d blocked", b.Allowed, b.Blocked)
 }
 
+// Folder is the session's folder of b, from the home of its user on: "~/work".
+func Folder(b snapshot.Bottle) string {
+	home := "/home/" + b.User
+	if b.User == "root" {
+		home = "/root"
+	}
+	if rest, ok := strings.CutPrefix(b.Folder, home); ok && b.User != "" && (rest == "" || rest[0] == '/') {
+		return "~" + rest
+	}
+	return b.Folder
+}
+
 // Caveats names what is not as it is in earnest: no VM, no container, a test
 // server in the place of the API.
 func Caveats(b snapshot.Bottle) string {
@@ -46,6 +58,23 @@ func Caveats(b snapshot.Bottle) string {
 		out = append(out, TestServer)
 	}
 	return strings.Join(out, " · ")
+}
+
+// Todo counts what Setup found: what is missing, what is worth a look, and what
+// is still being looked at. That there is no VM is no news there: it is said
+// wherever a bottle is shown.
+func Todo(s snapshot.Snapshot) (missing, notes, busy int) {
+	for _, c := range s.Setup {
+		switch {
+		case c.State == snapshot.CheckFailed:
+			missing++
+		case c.State == snapshot.CheckWarn && (c.ID != "smolvm" || !s.Simulated):
+			notes++
+		case c.State == snapshot.CheckRunning:
+			busy++
+		}
+	}
+	return missing, notes, busy
 }
 
 // OfStep returns how a step of a launch is shown.
