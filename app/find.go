@@ -116,11 +116,7 @@ func (a *App) hosts() []egress.Rule {
 		a.log.Error("settings", "error", err)
 		return nil // fewer hosts, never more
 	}
-	rules := make([]egress.Rule, 0, len(s.Hosts))
-	for _, h := range s.Hosts {
-		rules = append(rules, egress.Rule{Host: h.Name, Port: uint16(h.Port), Private: h.Private}) //nolint:gosec // checked when read
-	}
-	return rules
+	return s.rules()
 }
 
 func (a *App) pipe() hop.Pipe {

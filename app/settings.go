@@ -10,6 +10,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"bottlebar.app/egress"
 	"bottlebar.app/internal/atomicfile"
 	"bottlebar.app/internal/fault"
 )
@@ -101,5 +102,18 @@ func (s Settings) check(path string) error {
 			return bad("host "+h.Name, "is private and needs an exact name and a port")
 		}
 	}
+	// What the sidecar would refuse is told here, and not at the end of a launch.
+	if _, err := (egress.Policy{Hosts: s.rules()}).Compile(); err != nil {
+		return fault.Wrap(err, "reading "+path, "")
+	}
 	return nil
+}
+
+// rules are the hosts as the policy takes them.
+func (s Settings) rules() []egress.Rule {
+	rules := make([]egress.Rule, 0, len(s.Hosts))
+	for _, h := range s.Hosts {
+		rules = append(rules, egress.Rule{Host: h.Name, Port: uint16(h.Port), Private: h.Private}) //nolint:gosec // checked before
+	}
+	return rules
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,13 +71,21 @@ func (c *canaries) serve(l net.Listener) {
 // check asks each canary from this side: an attempt that fails from the
 // inside counts only against a listener that answers.
 func (c *canaries) check(ctx context.Context) error {
+	stay := c.listeners[:0:0]
 	for _, l := range c.listeners {
 		c.own.Store(1)
 		d := net.Dialer{Timeout: 2 * time.Second}
 		conn, err := d.DialContext(ctx, "tcp", l.Addr().String())
+		if err != nil && !here(l.Addr()) {
+			// The address went away meanwhile, as those of the engine's networks
+			// do when another bottle ends.
+			_ = l.Close()
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("the canary on %s does not answer this computer: %w", l.Addr(), err)
 		}
+		stay = append(stay, l)
 		_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 		got, err := io.ReadAll(io.LimitReader(conn, 64))
 		_ = conn.Close()
@@ -85,7 +94,25 @@ func (c *canaries) check(ctx context.Context) error {
 		}
 	}
 	c.own.Store(0)
+	c.listeners = stay
 	return nil
+}
+
+// here tells whether this computer still has an address. Where the system does
+// not say, it has.
+func here(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return true
+	}
+	ifs, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(ifs, func(i net.Addr) bool {
+		n, ok := i.(*net.IPNet)
+		return ok && n.IP.Equal(tcp.IP)
+	})
 }
 
 // addrs lists where the canaries listen.
