@@ -73,28 +73,37 @@ func (c *canaries) serve(l net.Listener) {
 func (c *canaries) check(ctx context.Context) error {
 	stay := c.listeners[:0:0]
 	for _, l := range c.listeners {
-		c.own.Store(1)
-		d := net.Dialer{Timeout: 2 * time.Second}
-		conn, err := d.DialContext(ctx, "tcp", l.Addr().String())
-		if err != nil && !here(l.Addr()) {
+		err := c.ask(ctx, l.Addr())
+		switch {
+		case err == nil:
+			stay = append(stay, l)
+		case here(l.Addr()):
+			return err
+		default:
 			// The address went away meanwhile, as those of the engine's networks
 			// do when another bottle ends.
 			_ = l.Close()
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("the canary on %s does not answer this computer: %w", l.Addr(), err)
-		}
-		stay = append(stay, l)
-		_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
-		got, err := io.ReadAll(io.LimitReader(conn, 64))
-		_ = conn.Close()
-		if err != nil || string(got) != c.nonce {
-			return fmt.Errorf("the canary on %s gave a wrong answer to this computer", l.Addr())
 		}
 	}
 	c.own.Store(0)
 	c.listeners = stay
+	return nil
+}
+
+// ask wants the nonce from one canary.
+func (c *canaries) ask(ctx context.Context, addr net.Addr) error {
+	c.own.Store(1)
+	d := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", addr.String())
+	if err != nil {
+		return fmt.Errorf("the canary on %s does not answer this computer: %w", addr, err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	got, err := io.ReadAll(io.LimitReader(conn, 64))
+	_ = conn.Close()
+	if err != nil || string(got) != c.nonce {
+		return fmt.Errorf("the canary on %s gave a wrong answer to this computer", addr)
+	}
 	return nil
 }
 
