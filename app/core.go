@@ -139,6 +139,15 @@ func (a *App) Copy(ctx context.Context, name string, req control.CopyRequest, pr
 	return control.CopyReply{Paths: done.Paths, Skipped: done.Skipped, Bytes: done.Bytes, Files: int(done.Files)}, err
 }
 
+// Forward implements control.Core.
+func (a *App) Forward(ctx context.Context, name string, req control.ForwardRequest, conn io.ReadWriter) error {
+	b, err := a.rack.Get(name)
+	if err != nil {
+		return err
+	}
+	return b.Forward(ctx, req.Port, conn)
+}
+
 // Logs implements control.Core.
 func (a *App) Logs(ctx context.Context, name, which string) (io.ReadCloser, error) {
 	b, err := a.rack.Get(name)

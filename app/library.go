@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"bottlebar.app/cache"
 	"bottlebar.app/control"
@@ -123,7 +124,7 @@ func (a *App) RemoveArtifact(ctx context.Context, name string) error {
 		return err
 	}
 	a.bus.changed()
-	_, err := a.Prune(ctx)
+	_, err := a.pruneHomes(ctx)
 	return err
 }
 
@@ -152,8 +153,43 @@ func (a *App) SetArtifact(_ context.Context, name string, settings snapshot.Arti
 	return shownArtifact(art, false), nil
 }
 
-// Prune implements control.Core.
-func (a *App) Prune(ctx context.Context) (int64, error) {
+// PinArtifact implements control.Core.
+func (a *App) PinArtifact(_ context.Context, name string, pinned bool) (snapshot.Artifact, error) {
+	art, err := a.library.Pin(name, pinned)
+	a.bus.changed()
+	return shownArtifact(art, false), err
+}
+
+// Prune implements control.Core. An artifact that a bottle was launched from
+// stays: that bottle may be resumed.
+func (a *App) Prune(ctx context.Context, req control.PruneRequest) (control.PruneReply, error) {
+	var reply control.PruneReply
+	if req.UnusedMS > 0 {
+		used := make(map[string]bool)
+		for _, b := range a.rack.Bottles() {
+			used[b.ArtifactID] = true
+		}
+		before := time.Now().Add(-time.Duration(req.UnusedMS) * time.Millisecond)
+		gone, err := a.library.Prune(before, func(art cache.Artifact) bool { return used[art.ID] }, req.Dry)
+		for _, art := range gone {
+			reply.Bytes += art.Size
+			reply.Artifacts = append(reply.Artifacts, art.Name)
+		}
+		if err != nil {
+			return reply, err
+		}
+	}
+	if req.Dry {
+		return reply, nil
+	}
+	freed, err := a.pruneHomes(ctx)
+	reply.Bytes += freed
+	a.bus.changed()
+	return reply, err
+}
+
+// pruneHomes removes the prepared homes of artifacts that are gone.
+func (a *App) pruneHomes(ctx context.Context) (int64, error) {
 	list, err := a.library.List()
 	if err != nil {
 		return 0, err
@@ -162,7 +198,5 @@ func (a *App) Prune(ctx context.Context) (int64, error) {
 	for _, art := range list {
 		keep[art.ID] = true
 	}
-	freed, err := a.rack.Prune(ctx, func(id string) bool { return keep[id] })
-	a.bus.changed()
-	return freed, err
+	return a.rack.Prune(ctx, func(id string) bool { return keep[id] })
 }

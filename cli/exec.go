@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,7 +43,7 @@ func (c *commands) exec() *cobra.Command {
 			if req.Terminal && isTerminal(c.env.Stdin) && c.terminal() {
 				return c.interactive(cmd.Context(), conn, req.Size)
 			}
-			return c.plain(conn)
+			return c.plain(cmd.Context(), conn)
 		},
 	}
 	f := cmd.Flags()
@@ -88,7 +89,7 @@ func (c *commands) attachTo(ctx context.Context, client *control.Client, name st
 
 // plain passes bytes through: standard input in, both streams out, cleaned
 // where a terminal would obey them.
-func (c *commands) plain(conn io.ReadWriteCloser) error {
+func (c *commands) plain(ctx context.Context, conn io.ReadWriteCloser) error {
 	defer conn.Close()
 	go func() {
 		w := frame.NewWriter(conn)
@@ -107,7 +108,7 @@ func (c *commands) plain(conn io.ReadWriteCloser) error {
 			}
 		}
 	}()
-	return eachFrame(conn, func(kind frame.Kind, p []byte) error {
+	err := eachFrame(conn, func(kind frame.Kind, p []byte) error {
 		var err error
 		switch kind {
 		case frame.Stdout:
@@ -117,6 +118,11 @@ func (c *commands) plain(conn io.ReadWriteCloser) error {
 		}
 		return err
 	})
+	var exit exitError
+	if err != nil && ctx.Err() != nil && !errors.As(err, &exit) {
+		return ctx.Err() // the connection ended because we were told to end
+	}
+	return err
 }
 
 // eachFrame reads until the command's end and turns that into the program's.
@@ -150,8 +156,8 @@ func eachFrame(r io.Reader, each func(frame.Kind, []byte) error) error {
 	}
 }
 
-// failureError is a command that did not run; missing and unusable ones give
-// the codes that shells give.
+// failureError is a command that did not run: the program's own failure, so
+// that its exit code is not taken for the command's.
 func failureError(f frame.Failure) error {
 	return &fault.Error{Why: f.Message, Cure: f.Cure, Err: &f}
 }

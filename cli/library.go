@@ -14,7 +14,7 @@ import (
 
 func (c *commands) library() *cobra.Command {
 	cmd := &cobra.Command{Use: "library", Short: "the artifacts that bottles are launched from", RunE: noVerb}
-	cmd.AddCommand(c.libraryLs(), c.libraryAdd(), c.libraryPack(), c.libraryRm(), c.libraryRename(), c.libraryVerify(), c.librarySet(), c.libraryPrune())
+	cmd.AddCommand(c.libraryLs(), c.libraryAdd(), c.libraryPack(), c.libraryRm(), c.libraryRename(), c.libraryVerify(), c.librarySet(), c.libraryPin(), c.libraryPrune())
 	return cmd
 }
 
@@ -229,23 +229,57 @@ func (c *commands) librarySet() *cobra.Command {
 	return cmd
 }
 
+func (c *commands) libraryPin() *cobra.Command {
+	off := false
+	cmd := &cobra.Command{
+		Use: "pin NAME", Short: "keep an artifact from pruning", Args: exactly(1, "name an artifact"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			a, err := client.PinArtifact(cmd.Context(), args[0], !off)
+			if err != nil {
+				return err
+			}
+			return c.printArtifact(a)
+		},
+	}
+	cmd.Flags().BoolVar(&off, "off", false, "let it be pruned again")
+	return cmd
+}
+
 func (c *commands) libraryPrune() *cobra.Command {
-	return &cobra.Command{
-		Use: "prune", Short: "remove prepared machines that no launch would use", Args: cobra.NoArgs,
+	var req control.PruneRequest
+	var unused time.Duration
+	cmd := &cobra.Command{
+		Use: "prune", Short: "remove prepared machines that no launch would use, and unused artifacts where asked", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := c.owner(cmd.Context())
 			if err != nil {
 				return err
 			}
-			n, err := client.Prune(cmd.Context())
+			req.UnusedMS = unused.Milliseconds()
+			r, err := client.Prune(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
 			if c.json {
-				return c.printJSON(map[string]int64{"bytes": n})
+				return c.printJSON(r)
 			}
-			fmt.Fprintf(c.out(), "%s freed\n", size(n))
+			for _, name := range r.Artifacts {
+				fmt.Fprintln(c.out(), name)
+			}
+			word := "freed"
+			if req.Dry {
+				word = "would be freed"
+			}
+			fmt.Fprintf(c.out(), "%s %s\n", size(r.Bytes), word)
 			return nil
 		},
 	}
+	f := cmd.Flags()
+	f.DurationVar(&unused, "unused", 0, "also artifacts that are not pinned and were not used for that long, such as 720h")
+	f.BoolVar(&req.Dry, "dry-run", false, "say what would go, remove nothing")
+	return cmd
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,10 +171,19 @@ func (c *Client) SetArtifact(ctx context.Context, name string, s snapshot.Artifa
 	return post[snapshot.Artifact](ctx, c, artifactPath(name)+"/settings", settingsRequest{s})
 }
 
-// Prune removes prepared homes that no launch would use, and returns the bytes.
-func (c *Client) Prune(ctx context.Context) (int64, error) {
-	r, err := post[pruneReply](ctx, c, "/v1/library/prune", nil)
-	return r.Bytes, err
+// PinArtifact keeps an artifact from pruning, or no longer.
+func (c *Client) PinArtifact(ctx context.Context, name string, pinned bool) (snapshot.Artifact, error) {
+	return post[snapshot.Artifact](ctx, c, artifactPath(name)+"/pin", pinRequest{pinned})
+}
+
+// Prune removes what no launch would use.
+func (c *Client) Prune(ctx context.Context, req PruneRequest) (PruneReply, error) {
+	return post[PruneReply](ctx, c, "/v1/library/prune", req)
+}
+
+// Forward connects to a port of a bottle; the connection carries its bytes.
+func (c *Client) Forward(ctx context.Context, name string, req ForwardRequest) (io.ReadWriteCloser, error) {
+	return c.frames(ctx, bottlePath(name, "forward"), req)
 }
 
 // CredentialStatus says what may be shown of the credential.
@@ -233,12 +243,20 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	return v, json.NewDecoder(resp.Body).Decode(&v)
 }
 
-// long runs an operation that tells progress.
+// long runs an operation that tells progress. Ending ctx cancels it; its answer
+// is waited for all the same, since it comes when everything is undone.
 func long[T any](ctx context.Context, c *Client, path string, body any, tell func(progress)) (T, error) {
 	var v T
-	resp, err := c.do(ctx, http.MethodPost, path, body)
+	conn, err := c.dial(ctx)
 	if err != nil {
 		return v, err
+	}
+	// The owner takes the end of our half of the connection for the wish to end.
+	stop := context.AfterFunc(ctx, func() { _ = conn.CloseWrite() })
+	defer stop()
+	resp, err := over(context.WithoutCancel(ctx), conn, path, body)
+	if err != nil {
+		return v, cmp.Or(ctx.Err(), err)
 	}
 	defer resp.Body.Close()
 	finished := false
@@ -258,11 +276,14 @@ func long[T any](ctx context.Context, c *Client, path string, body any, tell fun
 		}
 		return false, nil
 	})
-	if err == nil && !finished {
-		err = fault.New("talking to Bottlebar", "it ended before it had answered", "try again")
+	if finished {
+		return v, err
 	}
 	if ctx.Err() != nil {
-		err = ctx.Err()
+		return v, ctx.Err()
+	}
+	if err == nil {
+		err = fault.New("talking to Bottlebar", "it ended before it had answered", "try again")
 	}
 	return v, err
 }
@@ -306,9 +327,23 @@ func (c *Client) do(ctx context.Context, method, path string, body any) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	return roundTrip(req, func(ctx context.Context) (net.Conn, error) { return c.dial(ctx) })
+}
+
+// over posts on a connection that is there.
+func over(ctx context.Context, conn net.Conn, path string, body any) (*http.Response, error) {
+	req, err := request(ctx, http.MethodPost, path, body)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return roundTrip(req, func(context.Context) (net.Conn, error) { return conn, nil })
+}
+
+func roundTrip(req *http.Request, dial func(ctx context.Context) (net.Conn, error)) (*http.Response, error) {
 	t := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
 	resp, err := (&http.Client{Transport: t}).Do(req)
 	if err != nil {
@@ -340,13 +375,21 @@ func request(ctx context.Context, method, path string, body any) (*http.Request,
 	return http.NewRequestWithContext(ctx, method, "http://bottlebar"+path, r)
 }
 
-func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", c.Socket)
 	if err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("%w (%w)", ErrNobody, err)
 	}
-	return conn, err
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	unix, ok := conn.(*net.UnixConn)
+	if !ok {
+		_ = conn.Close()
+		return nil, fmt.Errorf("%w (not a Unix socket)", ErrNobody)
+	}
+	return unix, nil
 }
 
 // unwrapURL drops the made-up address that net/http puts around an error.
@@ -393,6 +436,14 @@ func (c *Client) frames(ctx context.Context, path string, body any) (io.ReadWrit
 type framed struct {
 	buffered
 	stop func() bool
+}
+
+// CloseWrite ends our direction; the other goes on.
+func (f *framed) CloseWrite() error {
+	if u, ok := f.Conn.(*net.UnixConn); ok {
+		return u.CloseWrite()
+	}
+	return nil
 }
 
 func (f *framed) Close() error {

@@ -143,6 +143,35 @@ func TestALongOperationTellsItsProgressAndEndsWithItsCaller(t *testing.T) {
 	<-ended // the owner heard of it, too
 }
 
+func TestACancelledOperationAnswersWhenItsUndoIsDone(t *testing.T) {
+	undone := false
+	c := serve(t, &core{launch: func(ctx context.Context, _ control.LaunchRequest, progress func(snapshot.Bottle)) (snapshot.Bottle, error) {
+		progress(snapshot.Bottle{})
+		<-ctx.Done()
+		progress(snapshot.Bottle{State: snapshot.Stopping})
+		undone = true
+		return snapshot.Bottle{}, ctx.Err()
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := c.Launch(ctx, control.LaunchRequest{}, func(snapshot.Bottle) { cancel() })
+	if !errors.Is(err, context.Canceled) || !undone {
+		t.Errorf("%v, undone %v", err, undone)
+	}
+}
+
+func TestWhatWasDoneBeforeItCouldBeCancelledIsTold(t *testing.T) {
+	c := serve(t, &core{launch: func(ctx context.Context, _ control.LaunchRequest, progress func(snapshot.Bottle)) (snapshot.Bottle, error) {
+		progress(snapshot.Bottle{})
+		<-ctx.Done()
+		return snapshot.Bottle{Name: "x", State: snapshot.Ready}, nil
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	b, err := c.Launch(ctx, control.LaunchRequest{}, func(snapshot.Bottle) { cancel() })
+	if err != nil || b.Name != "x" {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
 func TestFramesPassBothWaysAndAFailureBecomesTheLastFrame(t *testing.T) {
 	c := serve(t, &core{exec: func(_ context.Context, name string, req control.ExecRequest, conn io.ReadWriter) error {
 		if name == "none" {

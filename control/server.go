@@ -162,6 +162,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/bottles/{name}/attach", frames(s, func(ctx context.Context, name string, req AttachRequest, conn io.ReadWriter) error {
 		return c.Attach(ctx, name, req, conn)
 	}))
+	mux.HandleFunc("POST /v1/bottles/{name}/forward", raw(s, func(ctx context.Context, name string, req ForwardRequest, conn io.ReadWriter) error {
+		return c.Forward(ctx, name, req, conn)
+	}))
 	s.libraryRoutes(mux, answer)
 	answer("GET /v1/credential", func(r *http.Request) (any, error) { return c.CredentialStatus(r.Context()) })
 	answer("POST /v1/credential", func(r *http.Request) (any, error) {
@@ -210,9 +213,19 @@ func (s *Server) libraryRoutes(mux *http.ServeMux, answer func(string, func(*htt
 		}
 		return c.SetArtifact(r.Context(), r.PathValue("name"), req.Settings)
 	})
+	answer("POST /v1/library/{name}/pin", func(r *http.Request) (any, error) {
+		var req pinRequest
+		if err := decode(r, &req); err != nil {
+			return nil, err
+		}
+		return c.PinArtifact(r.Context(), r.PathValue("name"), req.Pinned)
+	})
 	answer("POST /v1/library/prune", func(r *http.Request) (any, error) {
-		n, err := c.Prune(r.Context())
-		return pruneReply{n}, err
+		var req PruneRequest
+		if err := decode(r, &req); err != nil {
+			return nil, err
+		}
+		return c.Prune(r.Context(), req)
 	})
 }
 
@@ -327,8 +340,29 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 // frames serves a command in a bottle: after the request the connection
-// carries frames.
+// carries frames, and a failure is the last of them.
 func frames[T any](s *Server, run func(ctx context.Context, name string, req T, conn io.ReadWriter) error) http.HandlerFunc {
+	return raw(s, func(ctx context.Context, name string, req T, conn io.ReadWriter) error {
+		err := run(ctx, name, req, conn)
+		if err == nil {
+			return nil
+		}
+		f := toWire(err)
+		failure := frame.Failure{Message: f.Why, Cure: f.Cure}
+		if f.What != "" {
+			failure.Message = f.What + ": " + f.Why
+		}
+		var code *frame.Failure
+		if errors.As(err, &code) {
+			failure.Code = code.Code
+		}
+		return frame.NewWriter(conn).WriteJSON(frame.Error, failure)
+	})
+}
+
+// raw serves a connection that carries bytes after its request; a failure ends
+// it.
+func raw[T any](s *Server, run func(ctx context.Context, name string, req T, conn io.ReadWriter) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var req T
 		if err := decode(r, &req); err != nil {
@@ -352,21 +386,8 @@ func frames[T any](s *Server, run func(ctx context.Context, name string, req T, 
 		if _, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", upgrade); err != nil {
 			return
 		}
-		// The base context ends with the server; the request's own ends with the
-		// handler, and a hijacked connection tells of its end by itself.
-		if err := run(r.Context(), name, req, buffered{conn, buf.Reader}); err != nil {
-			f := toWire(err)
-			msg := f.Why
-			if f.What != "" {
-				msg = f.What + ": " + msg
-			}
-			failure := frame.Failure{Message: msg, Cure: f.Cure}
-			var code *frame.Failure
-			if errors.As(err, &code) {
-				failure.Code = code.Code
-			}
-			_ = frame.NewWriter(conn).WriteJSON(frame.Error, failure)
-		}
+		// A hijacked connection tells of its end by itself: reading it fails.
+		_ = run(r.Context(), name, req, buffered{conn, buf.Reader})
 	}
 }
 

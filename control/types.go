@@ -38,6 +38,9 @@ type Core interface {
 	Attach(ctx context.Context, name string, req AttachRequest, conn io.ReadWriter) error
 	// Copy copies files and folders into or out of a bottle.
 	Copy(ctx context.Context, name string, req CopyRequest, progress func(snapshot.Transfer)) (CopyReply, error)
+	// Forward connects to a TCP port of the bottle's own loopback, and carries
+	// bytes between it and conn until either ends.
+	Forward(ctx context.Context, name string, req ForwardRequest, conn io.ReadWriter) error
 	// Logs opens one of a bottle's logs: "console", "sidecar" or "helper".
 	Logs(ctx context.Context, name, which string) (io.ReadCloser, error)
 	// Environment lists the variables that let smolvm itself look at a bottle.
@@ -58,8 +61,11 @@ type Core interface {
 	VerifyArtifact(ctx context.Context, name string, progress func(Progress)) (snapshot.Artifact, error)
 	// SetArtifact replaces the settings of an artifact.
 	SetArtifact(ctx context.Context, name string, settings snapshot.ArtifactSettings) (snapshot.Artifact, error)
-	// Prune removes prepared homes that no launch would use; it returns the bytes freed.
-	Prune(ctx context.Context) (int64, error)
+	// PinArtifact keeps an artifact from pruning, or no longer.
+	PinArtifact(ctx context.Context, name string, pinned bool) (snapshot.Artifact, error)
+	// Prune removes prepared homes that no launch would use and, where the request
+	// says so, artifacts that nobody used.
+	Prune(ctx context.Context, req PruneRequest) (PruneReply, error)
 
 	// SetCredential stores what the sidecar adds to API requests. Kind is
 	// "api-key", "token" or "" to tell by the secret's prefix.
@@ -140,6 +146,25 @@ type PackRequest struct {
 	Name   string `json:"name,omitempty"`
 	CPUs   int    `json:"cpus,omitempty"`
 	MemMiB int    `json:"mem_mib,omitempty"`
+}
+
+// ForwardRequest names a port of a bottle.
+type ForwardRequest struct {
+	Port uint16 `json:"port"`
+}
+
+// PruneRequest says what to prune besides unused prepared homes.
+type PruneRequest struct {
+	// UnusedMS removes artifacts that are not pinned and were neither added nor
+	// launched for that long; 0 removes none.
+	UnusedMS int64 `json:"unused_ms,omitempty"`
+	Dry      bool  `json:"dry,omitempty"` // say what would go, remove nothing
+}
+
+// PruneReply says what went, or with Dry what would go.
+type PruneReply struct {
+	Bytes     int64    `json:"bytes"`
+	Artifacts []string `json:"artifacts,omitempty"` // names
 }
 
 // Progress is how far a long operation came.

@@ -15,8 +15,8 @@ type settingsRequest struct {
 	Settings snapshot.ArtifactSettings `json:"settings"`
 }
 
-type pruneReply struct {
-	Bytes int64 `json:"bytes"`
+type pinRequest struct {
+	Pinned bool `json:"pinned"`
 }
 
 // progress is the data of a "progress" event; one field is set.
