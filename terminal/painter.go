@@ -29,6 +29,7 @@ type painted struct {
 	x0, x1 int // selected columns
 	cursor caret
 	link   span
+	marks  string // columns found, as marked writes them
 }
 
 // span is a run of columns.
@@ -49,8 +50,10 @@ type scene struct {
 	caret  caret
 	row    int // of the caret, among the lines seen
 	link   *vt.Selection
-	scroll float64 // place of the thumb from 0 to 1; less than 0 for none
-	thumb  float64 // its length
+	marks  []vt.Selection // places of a text that is looked for
+	mark   int            // the one that was gone to; less than 0 for none
+	scroll float64        // place of the thumb from 0 to 1; less than 0 for none
+	thumb  float64        // its length
 }
 
 // invalidate makes the next paint a whole one.
@@ -98,6 +101,7 @@ func (p *painter) paint(s *vt.Screen, sc scene) bool {
 		if sc.caret.on && y == sc.row {
 			want.cursor = sc.caret
 		}
+		want.marks = sc.marked(sc.top+y, s.Cols)
 		if p.rows[y] == want {
 			continue
 		}
@@ -197,6 +201,9 @@ func (p *painter) paintLine(s *vt.Screen, y int, l vt.Line, want painted) {
 func (p *painter) look(b strip, x int) (fg, bg pixel) {
 	c := &b.cells[x]
 	fg, bg = p.ink.pair(c)
+	if b.want.marks != "" {
+		fg, bg = p.ink.marked(b.want.marks, x, fg, bg)
+	}
 	if x >= b.want.x0 && x < b.want.x1 {
 		bg = bg.mix(p.ink.selection, p.ink.selAlpha)
 	}

@@ -71,6 +71,8 @@ type Terminal struct {
 	OnFocus func(focused bool)
 	// OnSized is told once, when Sized becomes true.
 	OnSized func()
+	// OnFound is told how far a search is, whenever that changes.
+	OnFound func(Found)
 
 	core   *vt.Terminal
 	opts   Options
@@ -91,6 +93,7 @@ type Terminal struct {
 
 	mouse   pointer
 	sel     *vt.Selection
+	find    search
 	option  bool // the next rune is Option's, and was sent as Meta
 	lastKey fyne.KeyName
 	mods    func() fyne.KeyModifier
@@ -287,6 +290,9 @@ func (t *Terminal) follow(s *vt.Screen) {
 		t.epoch = s.Epoch
 		t.mouse.anchor = nil
 		t.sel = nil
+		if t.find.on {
+			t.post(t.lookThrough) // the places have other numbers now
+		}
 	}
 	if t.back > 0 {
 		t.back = max(s.Top-t.mouse.top, 0)
@@ -303,6 +309,7 @@ func (t *Terminal) scene(s *vt.Screen) scene {
 		sc.thumb = float64(s.Rows) / total
 		sc.scroll = float64(sc.top-s.First) / float64(s.Top-s.First)
 	}
+	sc.marks, sc.mark = t.find.marks(s, sc.top)
 	c := s.Cursor
 	sc.row = c.Y + t.back
 	sc.caret = caret{

@@ -78,6 +78,7 @@ func (p pixel) mix(c pixel, a uint32) pixel {
 // inks resolves the colours of cells to pixels.
 type inks struct {
 	fg, bg, cursor pixel
+	marker         pixel // for what was looked for
 	selection      pixel
 	selAlpha       uint32
 	table          [256]pixel
@@ -97,6 +98,7 @@ func newInks(th Theme, s *vt.Screen) *inks {
 	k.fg, k.bg, k.cursor = pick(c.Foreground, fg), pick(c.Background, bg), pick(c.Cursor, cur)
 	k.selection = solid(vt.RGB{R: th.Selection.R, G: th.Selection.G, B: th.Selection.B})
 	k.selAlpha = uint32(th.Selection.A)
+	k.marker = solid(vt.RGB{R: 0xf0, G: 0xb4, B: 0x4a})
 	for i := range k.table {
 		v, ok := s.Color(uint8(i))
 		if !ok {
