@@ -5,7 +5,8 @@
 #
 # build: a C compiler, the headers of the window system, and a static busybox for
 # the demo artifact. run: also a screen in memory and a panel. test: also a
-# container engine that answers. On Debian as root all of it is installed; other
+# container engine that answers, npm (it brings the real client for a test) and a
+# file system that clones (for the benchmarks). On Debian as root all of it is installed; other
 # people get one command to type. Nothing is asked of the network when nothing is missing.
 . "$(dirname "$0")/lib.sh"
 
@@ -15,6 +16,7 @@ case $want in build | run | test) ;; *) die "usage: script/setup.sh build|run|te
 build_packages='gcc libc6-dev pkg-config libgl1-mesa-dev xorg-dev libwayland-dev libxkbcommon-dev busybox-static'
 screen_packages='xvfb dbus libgl1-mesa-dri openbox xfce4-panel xfconf adwaita-icon-theme fonts-dejavu-core'
 engine_packages='docker.io iptables ca-certificates curl'
+test_packages='git xfsprogs'
 
 # --- which packages are not there -------------------------------------------
 
@@ -83,7 +85,11 @@ need_go() {
 debian() {
   local wanted=$build_packages missing
   [ "$want" = build ] || wanted="$wanted $screen_packages"
-  if [ "$want" = test ] && ! engine_answers && ! have dockerd; then wanted="$wanted $engine_packages"; fi
+  if [ "$want" = test ]; then
+    wanted="$wanted $test_packages"
+    have npm || wanted="$wanted npm" # many people have it from elsewhere
+    engine_answers || have dockerd || wanted="$wanted $engine_packages"
+  fi
   # shellcheck disable=SC2086
   missing=$(missing_packages $wanted)
   if [ "$(id -u)" != 0 ]; then
