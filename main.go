@@ -37,7 +37,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if len(os.Args) > 1 {
-		os.Exit(commandLine(ctx)) // which has cleaned up
+		context.AfterFunc(ctx, stop) // a second signal ends the program at once
+		os.Exit(commandLine(ctx))    // which has cleaned up
 	}
 	if err := menuBar(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bottlebar:", fault.Of(err))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -193,6 +194,9 @@ func failureOf(err error) *frame.Failure {
 	var f *frame.Failure
 	if errors.As(err, &f) {
 		return f
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return &frame.Failure{Message: "Bottlebar let go of the bottle", Cure: "look at the bottle with bottlebar ls, then try again"}
 	}
 	e := fault.Of(err)
 	why := e.Why

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,8 @@ type fake struct {
 	secret  string
 	output  string
 	exit    int
+
+	interrupt context.CancelFunc // as Ctrl-C does
 }
 
 func (f *fake) Identity() control.Identity { return control.Identity{} }
@@ -45,6 +48,14 @@ func (f *fake) Launch(_ context.Context, req control.LaunchRequest, _ func(snaps
 func (f *fake) Exec(_ context.Context, _ string, req control.ExecRequest, conn io.ReadWriter) error {
 	w := frame.NewWriter(conn)
 	if err := w.Write(frame.Stdout, []byte(f.output+strings.Join(req.Argv, " "))); err != nil {
+		return err
+	}
+	if slices.Contains(req.Argv, "hang") {
+		f.interrupt()
+		_, _, err := frame.NewReader(conn).Next()
+		for err == nil {
+			_, _, err = frame.NewReader(conn).Next()
+		}
 		return err
 	}
 	return w.WriteJSON(frame.Exit, frame.Status{Code: f.exit})
@@ -100,7 +111,10 @@ func run(t *testing.T, f *fake, stdin string, args ...string) (code int, stdout,
 	}
 	in, out, errs := file("in", stdin), file("out", ""), file("err", "")
 	env := Env{Version: "1.2.3", Owner: func() (Owner, error) { return owner{socket}, nil }, Stdin: in, Stdout: out, Stderr: errs, Dir: "/here"}
-	code = Run(t.Context(), env, args)
+	runs, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	f.interrupt = interrupt
+	code = Run(runs, env, args)
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -158,6 +172,13 @@ func TestExecPassesOutputAndCodeThrough(t *testing.T) {
 	code, out, _ := run(t, &fake{output: "\x1b[31mraw ", exit: 42}, "", "exec", "b", "--", "ls", "-la", "--json")
 	if code != 42 || out != "\x1b[31mraw ls -la --json" {
 		t.Errorf("code %d, %q", code, out)
+	}
+}
+
+func TestAnInterruptedCommandIsCancelledNotLost(t *testing.T) {
+	code, out, errs := run(t, &fake{}, "", "exec", "b", "--", "hang")
+	if code != 1 || out != "hang" || errs != "bottlebar: cancelled\n" {
+		t.Errorf("code %d, %q, %q", code, out, errs)
 	}
 }
 
