@@ -52,9 +52,14 @@ func (v *view) dropped(_ fyne.Position, uris []fyne.URI) {
 	if v.bottle.State != snapshot.Ready || v.phase == removed {
 		bad, paths = []snapshot.Problem{{What: "nothing was copied", Why: "the bottle is not running", Cure: "drop the files again when it is ready"}}, nil
 	}
-	v.complain(bad, len(uris))
+	v.drops = look.Message{} // what was said of earlier ones was seen by now
+	v.complain(bad, len(uris), false)
+	v.show()
 	if len(paths) > 0 {
 		v.copies.queue = append(v.copies.queue, paths)
+		if c := v.copies.now; c != nil {
+			v.copyMoved(c) // its line tells how many wait
+		}
 		v.nextCopy()
 	}
 }
@@ -71,7 +76,7 @@ func (v *view) nextCopy() {
 	v.copies.now = c
 	v.term.Dim(true)
 	v.veil.show("Copying "+c.label, "")
-	v.line.transient(c.label, true)
+	v.line.transient(c.label+v.waiting(), true)
 	o, folder := v.owner.o, look.Folder(v.bottle)
 	v.owner.background(func(context.Context) {
 		defer cancel()
@@ -114,7 +119,15 @@ func (v *view) copyMoved(c *copying) {
 	}
 	v.veil.show("Copying "+c.label, size)
 	v.veil.progress(done, total)
-	v.line.transient(progress(c.label, done, total, v.owner.o.Now().Sub(c.start)), true)
+	v.line.transient(progress(c.label+v.waiting(), done, total, v.owner.o.Now().Sub(c.start)), true)
+}
+
+// waiting tells how many drops are in line.
+func (v *view) waiting() string {
+	if n := len(v.copies.queue); n > 0 {
+		return ", " + look.Count(n, "more waits", "more wait")
+	}
+	return ""
 }
 
 // copied ends a copy: what arrived is typed at the prompt, what did not is
@@ -131,32 +144,36 @@ func (v *view) copied(c *copying, guest []string, err error, stopped bool) {
 		v.term.Type(atPrompt(guest))
 	}
 	if err != nil && !(stopped && errors.Is(err, context.Canceled)) {
-		v.complain(look.Problems(err), len(c.paths))
+		v.complain(look.Problems(err), len(c.paths), len(guest) == len(c.paths))
 	}
 	v.appeared()
 	v.nextCopy()
 }
 
-// cancelCopy ends the copy under way and forgets those in line.
+// cancelCopy ends the copy under way, whose name stands beside Cancel. The next
+// in line starts, and may be cancelled too.
 func (v *view) cancelCopy() {
-	v.copies.queue = nil
 	if v.copies.now != nil {
 		v.copies.now.cancel()
 	}
 }
 
-// complain shows what was not copied, and why, above the status line.
-func (v *view) complain(bad []snapshot.Problem, of int) {
+// complain shows what was not copied, and why, above the status line. arrived
+// says that all that was dropped is there, but for something inside it.
+func (v *view) complain(bad []snapshot.Problem, of int, arrived bool) {
 	if len(bad) == 0 {
 		return
 	}
 	title := "Not copied"
-	if of > 1 {
-		title = fmt.Sprintf("%d of %d dropped items not copied", len(bad), of)
+	switch {
+	case arrived:
+		title = "Copied, but for " + look.Count(len(bad), "thing", "things")
+	case of > 1:
+		title = fmt.Sprintf("%d of %d dropped items not copied", min(len(bad), of), of)
 	}
 	v.drops = look.Message{
 		Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: title,
-		Choices: []look.Choice{{Label: "Dismiss", Do: func() { v.drops = look.Message{}; v.show() }}},
+		Choices: []look.Choice{{Label: "Dismiss", Do: v.dismissDrops}},
 	}
 	const most = 3
 	for i, p := range bad {
@@ -167,6 +184,13 @@ func (v *view) complain(bad []snapshot.Problem, of int) {
 		v.drops.Lines = append(v.drops.Lines, strings.Join(look.Reasons(p), " "))
 	}
 	v.show()
+}
+
+// dismissDrops takes the complaint away, and gives the keyboard back.
+func (v *view) dismissDrops() {
+	v.drops = look.Message{}
+	v.show()
+	v.appeared()
 }
 
 // copyLabel says what is copied where: one by its name, more by their number.

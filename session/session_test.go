@@ -539,19 +539,47 @@ func TestWhatCannotBeCopiedIsToldAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
-func TestACancelledCopyIsNoErrorAndTakesTheQueueWithIt(t *testing.T) {
+func TestACancelledCopyIsNoErrorAndTheNextInLineStarts(t *testing.T) {
 	w, wo, l := setup(t)
 	v := open(t, w, wo, l)
-	wo.copyIn = func(ctx context.Context, _ []string, _ func(done, total int64)) ([]string, error) {
+	wo.copyIn = func(ctx context.Context, paths []string, _ func(done, total int64)) ([]string, error) {
+		if paths[0] == "/tmp/two" {
+			return []string{"/home/claude/work/two"}, nil
+		}
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	v.dropped(fyne.Position{}, uris("/tmp/one"))
 	v.dropped(fyne.Position{}, uris("/tmp/two"))
+	if got := v.line.right[0].Label(); got != "one into /home/claude/work, 1 more waits" {
+		t.Errorf("the line says %q", got)
+	}
 	v.line.right[1].Tapped(nil)
+	l.until(t, "the end of both", func() bool { return v.copies.now == nil })
+	if v.drops.Title != "" || len(wo.copied) != 2 {
+		t.Errorf("said %q, %d copies", v.drops.Title, len(wo.copied))
+	}
+	l.until(t, "the path at the prompt", func() bool { return strings.Contains(wo.last().typed(), "/home/claude/work/two ") })
+}
+
+func TestWhatWasSaidOfADropGoesWithTheNext(t *testing.T) {
+	w, wo, l := setup(t)
+	v := open(t, w, wo, l)
+	wo.copyIn = func(_ context.Context, paths []string, _ func(done, total int64)) ([]string, error) {
+		if paths[0] == "/tmp/loop" {
+			return []string{"/home/claude/work/loop"}, fault.New("left out loop/again", "it is a link that leads out", "")
+		}
+		return []string{"/home/claude/work/fine"}, nil
+	}
+	v.dropped(fyne.Position{}, uris("/tmp/loop"))
 	l.until(t, "the end of the copy", func() bool { return v.copies.now == nil })
-	if v.drops.Title != "" || len(v.copies.queue) != 0 || len(wo.copied) != 1 {
-		t.Errorf("said %q, %d in line, %d copies", v.drops.Title, len(v.copies.queue), len(wo.copied))
+	if v.drops.Title != "Copied, but for 1 thing" {
+		t.Errorf("said %q of a folder that is there but for a link in it", v.drops.Title)
+	}
+	v.dropped(fyne.Position{}, uris("/tmp/fine"))
+	l.until(t, "the end of the next", func() bool { return v.copies.now == nil })
+	if v.drops.Title != "" {
+		t.Errorf("still says %q", v.drops.Title)
 	}
 }
 
