@@ -416,7 +416,7 @@ func (c *Client) frames(ctx context.Context, path string, body any) (io.ReadWrit
 	fail := func(err error) (io.ReadWriteCloser, error) {
 		stop()
 		_ = conn.Close()
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err)
 	}
 	if err := req.Write(conn); err != nil {
 		return fail(err)
