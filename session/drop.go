@@ -140,8 +140,12 @@ func (v *view) copied(c *copying, guest []string, err error, stopped bool) {
 	v.term.Dim(false)
 	v.veil.hide()
 	v.line.transient("", false)
-	if len(guest) > 0 && v.phase == live {
+	switch {
+	case len(guest) == 0:
+	case v.phase == live:
 		v.term.Type(atPrompt(guest))
+	default: // no prompt to say it at
+		v.line.transient("Copied "+c.label, false)
 	}
 	if err != nil && !(stopped && errors.Is(err, context.Canceled)) {
 		v.complain(look.Problems(err), len(c.paths), len(guest) == len(c.paths))

@@ -84,11 +84,9 @@ func (v *view) programEnded() look.Message {
 	if code == nil && v.k.session == Main {
 		code = v.bottle.ExitCode
 	}
-	if code != nil {
+	if code != nil && *code != 0 {
 		m.Title += ", exit code " + strconv.Itoa(*code)
-		if *code != 0 {
-			m.Shape, m.Color = assets.ShapeFailed, look.ColorFailed
-		}
+		m.Shape, m.Color = assets.ShapeFailed, look.ColorFailed
 	}
 	m.Choices = []look.Choice{{Label: "Close", Do: v.dismiss}}
 	if v.k.session == Main {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -244,7 +245,9 @@ func (w *Windows) background(f func(ctx context.Context)) {
 // title is the window's title. A shell says that it is one.
 func title(b snapshot.Bottle, session string) string {
 	name := look.Clean(b.Name, 48)
-	if session != Main {
+	if n, ok := strings.CutPrefix(session, "shell-"); ok && n != "1" {
+		name += " (shell " + n + ")"
+	} else if session != Main {
 		name += " (shell)"
 	}
 	return name + " — Bottlebar"

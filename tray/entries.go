@@ -278,13 +278,14 @@ func artifacts(s snapshot.Snapshot, v Verb) []Entry {
 	out := make([]Entry, 0, shown+1)
 	for _, i := range picked {
 		a := &s.Library[i]
-		e := act(look.Clean(a.Name, maxName)+"   "+look.Size(a.Size), v, a.ID)
+		name := look.Clean(a.Name, maxName)
+		if v == LaunchOnFolder && a.Problem == nil {
+			name += "…" // the folder is asked for
+		}
+		e := act(name+"   "+look.Size(a.Size), v, a.ID)
 		if a.Problem != nil {
 			e.Label += "   ✕ " + look.Clean(a.Problem.Why, maxTitle)
 			e.Disabled = true
-		}
-		if v == LaunchOnFolder {
-			e.Label += "…"
 		}
 		out = append(out, e)
 	}

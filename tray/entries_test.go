@@ -69,8 +69,8 @@ func TestTheMenuWhileNothingRuns(t *testing.T) {
   claude-node   1.2 GB -> launch aa
   (lab   90 MB   ✕ made for linux/amd64)
 Launch on Folder
-  claude-node   1.2 GB… -> launch-on-folder aa
-  (lab   90 MB   ✕ made for linux/amd64…)
+  claude-node…   1.2 GB -> launch-on-folder aa
+  (lab   90 MB   ✕ made for linux/amd64)
 Pack from Image… -> pack
 Add Artifact… -> add
 -

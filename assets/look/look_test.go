@@ -296,3 +296,11 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// A name of 255 letters must not push the reason out of the line.
+func TestReasonsShowWhyBehindALongName(t *testing.T) {
+	got := Reasons(snapshot.Problem{What: "copying /tmp/" + strings.Repeat("n", 251) + ".txt", Why: "no such file"})
+	if len(got) != 1 || !strings.HasPrefix(got[0], "Copying …nnn") || !strings.HasSuffix(got[0], "nnn.txt: no such file.") || len(got[0]) > 100 {
+		t.Errorf("%q", got)
+	}
+}

@@ -74,11 +74,11 @@ func Problems(err error) []snapshot.Problem {
 // Reasons gives a problem as sentences: what failed and why, then the cure.
 func Reasons(p snapshot.Problem) []string {
 	var out []string
-	why := p.Why
-	if p.What != "" && why != "" {
-		why = p.What + ": " + why
+	why, what := p.Why, shortWords(p.What)
+	if what != "" && why != "" {
+		why = what + ": " + why
 	} else if why == "" {
-		why = p.What
+		why = what
 	}
 	for _, s := range []string{why, p.Cure} {
 		if s = Clean(s, 240); s != "" {
@@ -86,6 +86,17 @@ func Reasons(p snapshot.Problem) []string {
 		}
 	}
 	return out
+}
+
+// shortWords cuts long words of s, which are paths, on the left: the reason
+// that stands behind them has to be seen.
+func shortWords(s string) string {
+	const most = 56
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		words[i] = CutLeft(w, most)
+	}
+	return strings.Join(words, " ")
 }
 
 // NewBar shows a message across the width of a window. It takes no focus.
