@@ -196,7 +196,10 @@ func TestAMachineThatEndsByItselfIsKeptAndResumed(t *testing.T) {
 		t.Errorf("a stopped bottle has %v", left)
 	}
 	h.close()
-	h.open() // a stopped bottle is kept over a restart
+	h.open() // a stopped bottle is kept over a restart, and needs its artifact no more
+	if err := h.app.RemoveArtifact(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
 	got, err := h.app.Resume(t.Context(), b.Name, nil)
 	if err != nil {
 		t.Fatal(err)

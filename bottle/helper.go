@@ -31,13 +31,9 @@ func (b *Bottle) putHelper(ctx context.Context, l *live, in *smolvm.Install) err
 		}
 	}
 	b.mu.Lock()
-	platform, secret := b.entry.Artifact, b.entry.Secret
+	processor, secret := b.entry.Arch, b.entry.Secret // the artifact may be gone from the library
 	b.mu.Unlock()
-	a, err := b.rack.cfg.Library.Get(b.entry.ArtifactID)
-	if err != nil {
-		return fmt.Errorf("looking for %s again: %w", platform, err)
-	}
-	helper, err := b.rack.cfg.Helper(arch(a))
+	helper, err := b.rack.cfg.Helper(processor)
 	if err != nil {
 		return err
 	}

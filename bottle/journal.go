@@ -56,6 +56,7 @@ type entry struct {
 
 	Artifact   string                    `json:"artifact"`
 	ArtifactID string                    `json:"artifact_id"`
+	Arch       string                    `json:"arch,omitempty"` // the guest's processor in Go's words
 	ImageEnv   []string                  `json:"image_env,omitempty"`
 	Workdir    string                    `json:"workdir,omitempty"` // the manifest's
 	Settings   snapshot.ArtifactSettings `json:"settings"`

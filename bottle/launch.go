@@ -257,7 +257,7 @@ func (b *Bottle) check(ctx context.Context) (*smolvm.Install, cache.Artifact, er
 	s := a.Settings
 	err = b.save(func(e *entry) {
 		e.Smolvm, e.Release, e.Simulated = in.Path, in.Version.String(), in.Simulated
-		e.Workdir = a.Workdir
+		e.Arch, e.Workdir = arch(a), a.Workdir
 		e.Settings = snapshot.ArtifactSettings(s)
 		e.Undo = append(e.Undo, undoStep{Kind: undoFolder})
 	})
