@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"errors"
 	"strings"
 	"unicode"
 
@@ -10,22 +9,22 @@ import (
 )
 
 // HostOptions are those for a person's own disk: names that the file system
-// of a Mac takes for one another are refused, and so is metadata that acts
-// by itself. With git set, nothing under a name equal to .git is written:
-// what lies there runs when somebody uses git near it.
+// of a Mac takes for one another are refused, and metadata that acts by itself
+// is left out. With git set, so is everything under a name equal to .git: what
+// lies there runs when somebody uses git near it.
 func HostOptions(git bool) Options {
 	return Options{
 		Exists: ExistsUnique,
 		Fold:   foldPath,
-		Check: func(element string) error {
+		Omit: func(element string) string {
 			folded := foldPath(element)
 			switch {
 			case strings.HasPrefix(folded, "._"):
-				return errors.New("it is metadata of another Mac")
+				return "it is metadata of another Mac"
 			case git && (folded == ".git" || folded == "git~1"):
-				return errors.New("what lies in .git can run commands here")
+				return "what lies in .git can run commands here"
 			}
-			return nil
+			return ""
 		},
 	}
 }

@@ -378,11 +378,6 @@ func TestAHostileStreamLeavesNothing(t *testing.T) {
 		"hard link to a link": archive(t, folder("d"), symlink("d/a", "."), tar.Header{Name: "d/b", Typeflag: tar.TypeLink, Linkname: "d/a"}),
 		"device":              archive(t, tar.Header{Name: "a", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}),
 		"pipe":                archive(t, tar.Header{Name: "a", Typeflag: tar.TypeFifo}),
-		"metadata":            archive(t, file("d/._x")),
-		"git":                 archive(t, file("d/.git/config")),
-		"git in capitals":     archive(t, file("d/.GIT/hooks/x")),
-		"git with a joiner":   archive(t, file("d/.g\u200cit/config")),
-		"git, short name":     archive(t, file("d/GIT~1/config")),
 		"same by case":        archive(t, file("d/readme"), file("d/README")),
 		"same by form":        archive(t, file("d/\u00e9"), file("d/e\u0301")),
 		"same by folding":     archive(t, file("d/stra\u00dfe"), file("d/STRASSE")),
@@ -404,6 +399,28 @@ func TestAHostileStreamLeavesNothing(t *testing.T) {
 			}
 			same(t, list(t, dir), map[string]string{"mine": "1"})
 		})
+	}
+}
+
+func TestWhatActsByItselfIsLeftOutAndTold(t *testing.T) {
+	for name, left := range map[string]string{
+		"d/.git/config": "d/.git", "d/.GIT/hooks/x": "d/.GIT", "d/.g\u200cit/config": "d/.g\u200cit",
+		"d/GIT~1/config": "d/GIT~1", "d/e/._x": "d/e/._x", "d/.git": "d/.git",
+	} {
+		dir := t.TempDir()
+		plant(t, dir, map[string]string{"mine": "1"})
+		o := HostOptions(true)
+		o.Exists = ExistsReplace
+		b := archive(t, folder("d"), file(name), folder("d/.git/refs"), symlink("d/.git/refs/l", "x"), file("d/ok"))
+		report, err := Unpack(t.Context(), bytes.NewReader(b), dir, o)
+		if err != nil || len(report.Skipped) == 0 || report.Skipped[0].Path != left || report.Files != 1 {
+			t.Errorf("%s: %+v, %v", name, report, err)
+		}
+		same(t, list(t, dir), map[string]string{"mine": "1", "d/": "", "d/ok": "ccc"})
+		// Asked for by itself it is refused.
+		if _, err := Unpack(t.Context(), bytes.NewReader(archive(t, folder(".git"), file(".git/config"))), dir, o); err == nil {
+			t.Error("a repository's own folder was taken")
+		}
 	}
 }
 

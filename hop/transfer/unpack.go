@@ -35,8 +35,10 @@ type Options struct {
 	Exists Exists
 	// Rename gives the one top-level name of the stream another one.
 	Rename string
-	// Check refuses names, element by element of each entry; it may be nil.
-	Check func(element string) error
+	// Omit names what is left out, element by element of each entry, with the
+	// reason; an empty reason takes it. Below such a name nothing is made, and
+	// a stream whose top-level name it is is refused. It may be nil.
+	Omit func(element string) (reason string)
 	// Fold maps a path to what it is equal to on a file system that ignores
 	// case or Unicode form; two that fold alike are refused. It may be nil.
 	Fold func(path string) string
@@ -131,6 +133,7 @@ type unpacker struct {
 	entries int64
 	report  Report
 	tops    map[string]bool
+	left    map[string]bool // names that were left out
 	links   []link
 	folders []dated
 
@@ -142,7 +145,7 @@ type unpacker struct {
 }
 
 func (u *unpacker) all(r io.Reader) error {
-	u.tops = map[string]bool{}
+	u.tops, u.left = map[string]bool{}, map[string]bool{}
 	defer func() { _ = u.enter("") }()
 	tail := &tail{r: r}
 	tr := tar.NewReader(tail)
@@ -182,7 +185,17 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	if u.entries++; u.entries > u.o.Limits.Entries {
 		return wrong(fmt.Errorf("%w: more than %d files", ErrLimit, u.o.Limits.Entries))
 	}
-	if err := u.check(name); err != nil {
+	if err := checkName(name); err != nil {
+		return wrong(err)
+	}
+	if left, reason := u.omit(name); left != "" {
+		if !strings.Contains(left, "/") {
+			return &FileError{Path: left, Err: errors.New(reason)}
+		}
+		u.leave(left, reason)
+		return nil
+	}
+	if err := u.shadowed(name); err != nil {
 		return wrong(err)
 	}
 	for k := range h.PAXRecords {
@@ -220,18 +233,40 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	return nil
 }
 
-// check refuses bad names, and names that another one shadows.
-func (u *unpacker) check(name string) error {
-	if err := checkName(name); err != nil {
-		return err
+// omit returns the part of name that is left out, and why; "" takes it.
+func (u *unpacker) omit(name string) (left, reason string) {
+	if u.o.Omit == nil {
+		return "", ""
 	}
-	if u.o.Check != nil {
-		for e := range strings.SplitSeq(name, "/") {
-			if err := u.o.Check(e); err != nil {
-				return err
-			}
+	for i := 0; i < len(name); {
+		end := len(name)
+		if n := strings.IndexByte(name[i:], '/'); n >= 0 {
+			end = i + n
 		}
+		if why := u.o.Omit(name[i:end]); why != "" {
+			return name[:end], why
+		}
+		i = end + 1
 	}
+	return "", ""
+}
+
+// leave reports what is left out, each once. Beyond what is told, entries are
+// counted: a stream may hold millions.
+func (u *unpacker) leave(name, reason string) {
+	if u.left[name] {
+		return
+	}
+	if len(u.report.Skipped) == MaxSkipped {
+		u.report.More++
+		return
+	}
+	u.left[name] = true
+	u.report.Skipped = append(u.report.Skipped, Skipped{Path: name, Reason: reason})
+}
+
+// shadowed refuses a name that another one of the stream falls together with.
+func (u *unpacker) shadowed(name string) error {
 	if u.o.Fold == nil {
 		return nil
 	}
