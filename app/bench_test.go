@@ -42,7 +42,7 @@ const samples = 5
 // machine's own start; then each step in ms. Where the disk does not clone
 // there are no prepared homes, so that each launch creates its machine.
 func BenchmarkLaunch(b *testing.B) {
-	dir, err := claude.CacheDir(".")
+	dir, err := claude.CacheDir()
 	if err != nil {
 		b.Fatal(err)
 	}

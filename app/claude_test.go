@@ -69,7 +69,14 @@ func TestRealClaudeWorksInABottle(t *testing.T) {
 				t.Errorf("launched as %+v", b)
 			}
 			v := view(t, h, b.Name, "claude-"+kind.variable, frame.Size{Cols: 120, Rows: 40})
-			converse(t, v)
+			state := func(want snapshot.SessionState, title string) {
+				t.Helper()
+				eventually(t, "the session to be "+string(want), func() bool {
+					got, _ := h.bottle(b.ID)
+					return got.Session == want && got.Title == title
+				})
+			}
+			converse(t, v, state)
 			if got := h.run(b.Name, "cat", "proof.txt"); got != "tool-ran\n" {
 				t.Errorf("the tool wrote %q", got)
 			}
@@ -101,7 +108,7 @@ func script(t claude.Turn) claude.Reply {
 // realClaude returns the artifact with the client, made once and kept.
 func realClaude(t *testing.T) string {
 	t.Helper()
-	dir, err := claude.CacheDir(".")
+	dir, err := claude.CacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +120,8 @@ func realClaude(t *testing.T) string {
 }
 
 // converse takes the client from its prompt through a question and a tool.
-func converse(t *testing.T, v *viewer) {
+// What it tells its hooks becomes the session's state.
+func converse(t *testing.T, v *viewer, state func(want snapshot.SessionState, title string)) {
 	t.Helper()
 	v.await("prompt", func(s string) bool { return strings.Contains(s, "❯") && strings.Contains(s, "Claude Code") })
 	if s := v.text(); strings.Contains(s, "trust") || strings.Contains(s, "Welcome to Claude") || strings.Contains(s, "Select login") {
@@ -125,15 +133,18 @@ func converse(t *testing.T, v *viewer) {
 	v.key(vt.KeyEnter)
 	v.await("the answer", has("forty-two, streamed word by word"))
 	v.save("2-answer")
+	state(snapshot.Done, "")
 	v.typed("leave a proof")
 	v.await("what was typed", has("❯ leave a proof"))
 	v.key(vt.KeyEnter)
 	v.await("the permission question", has("Do you want to proceed?"))
 	v.save("3-permission")
+	state(snapshot.NeedsYou, "run echo tool-ran > proof.txt")
 	// A question that has just come up takes no key for a moment, so that
 	// nobody answers it by what they were typing.
 	v.insist(vt.KeyEnter, "the end of the turn", has("came back with 1 result"))
 	v.save("4-tool")
+	state(snapshot.Done, "")
 }
 
 func has(part string) func(string) bool {
@@ -267,11 +278,8 @@ func (v *viewer) until(what string, ok func(string) bool, tick <-chan time.Time,
 // save keeps the screen for people to look at.
 func (v *viewer) save(name string) {
 	v.t.Helper()
-	dir, err := claude.CacheDir(".")
-	if err == nil {
-		dir = filepath.Join(filepath.Dir(dir), "shots")
-		err = os.MkdirAll(dir, 0o755)
-	}
+	dir := filepath.Join("..", "build", "shots")
+	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, v.name+"-"+name+".txt"), []byte(v.text()), 0o644)
 	}

@@ -62,19 +62,12 @@ func Artifact(ctx context.Context, dir string) (string, error) {
 	})
 }
 
-// CacheDir is where the artifact is kept between runs: build/cache of the
-// module that dir lies in.
-func CacheDir(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
+// CacheDir is where the artifact is kept between runs: a folder of the person's
+// cache, so that a clean checkout need not fetch and pack it again.
+func CacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return filepath.Join(at, "build", "cache"), nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s lies in no Go module", dir)
-		}
-	}
+	return filepath.Join(dir, "bottlebar-build"), nil
 }

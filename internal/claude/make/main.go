@@ -1,11 +1,13 @@
 // Command make writes an artifact that holds the real Claude Code, and can play
 // the API for it:
 //
+//	go run ./internal/claude/make
 //	go run ./internal/claude/make -o build/claude.smolmachine
 //	go run ./internal/claude/make -serve 192.0.2.7:0
 //
-// The second prints the variables that send a Bottlebar to the fake, and serves
-// until it is interrupted.
+// The first only sees to it that the tests find it in their cache. The last
+// prints the variables that send a Bottlebar to the fake, and serves until it is
+// interrupted.
 package main
 
 import (
@@ -35,7 +37,7 @@ func main() {
 }
 
 func run(ctx context.Context, out, serve, dir string) error {
-	if out != "" {
+	if out != "" || serve == "" {
 		if err := write(ctx, out); err != nil {
 			return err
 		}
@@ -59,12 +61,12 @@ func run(ctx context.Context, out, serve, dir string) error {
 }
 
 func write(ctx context.Context, out string) error {
-	cache, err := claude.CacheDir(".")
+	cache, err := claude.CacheDir()
 	if err != nil {
 		return err
 	}
 	from, err := claude.Artifact(ctx, cache)
-	if err != nil {
+	if err != nil || out == "" {
 		return err
 	}
 	if err := os.Remove(out); err != nil && !os.IsNotExist(err) {
