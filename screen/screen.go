@@ -3,6 +3,7 @@ package screen
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 
 	"bottlebar.app/app"
 	"bottlebar.app/assets/look"
+	"bottlebar.app/control"
 	"bottlebar.app/macos"
 	"bottlebar.app/session"
 	"bottlebar.app/snapshot"
@@ -29,16 +31,43 @@ type Options struct {
 	Log     *slog.Logger
 }
 
+// core is the app as this package uses it.
+type core interface {
+	Snapshot() snapshot.Snapshot
+	Watch(ctx context.Context) <-chan snapshot.Snapshot
+	Shown() <-chan struct{} // another start of the app asks to be shown
+	Left() <-chan struct{}  // the bottles were handed to another owner
+
+	AddArtifact(ctx context.Context, req control.AddRequest, progress func(control.Progress)) (snapshot.Artifact, error)
+	RenameArtifact(ctx context.Context, name, to string) (snapshot.Artifact, error)
+	RemoveArtifact(ctx context.Context, name string) error
+	PackArtifact(ctx context.Context, req control.PackRequest, progress func(control.Progress)) (snapshot.Artifact, error)
+
+	Begin(ctx context.Context, req control.LaunchRequest, began func(id string)) (snapshot.Bottle, error)
+	Stop(ctx context.Context, bottle string) error
+	Resume(ctx context.Context, bottle string, progress func(snapshot.Bottle)) (snapshot.Bottle, error)
+	Prove(ctx context.Context, bottle string) (snapshot.Proof, error)
+	Attach(ctx context.Context, bottle string, req control.AttachRequest, conn io.ReadWriter) error
+	Copy(ctx context.Context, bottle string, req control.CopyRequest, progress func(snapshot.Transfer)) (control.CopyReply, error)
+	Activity(ctx context.Context, bottle string) ([]snapshot.Decision, error)
+	AllActivity(ctx context.Context) ([]snapshot.Decision, error)
+
+	Doctor(ctx context.Context) ([]snapshot.Check, error)
+	SetCredential(ctx context.Context, kind, secret string) (control.CredentialStatus, error)
+	ClearCredential(ctx context.Context) error
+}
+
 // screen holds what people see. Its fields belong to the toolkit's goroutine.
 type screen struct {
 	fyne     fyne.App
-	app      *app.App
+	app      core
+	post     func(func()) // runs a function on the toolkit's goroutine
 	log      *slog.Logger
 	tray     *tray.Tray
 	windows  *window.Windows
 	sessions *session.Windows
 	last     snapshot.Snapshot
-	quit     fyne.Window
+	quit     *quitting // nil while it is not shown
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -52,7 +81,7 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 	if !ok {
 		return errors.New("this system has no menu bar that the toolkit knows")
 	}
-	s := &screen{fyne: f, app: a, log: o.Log}
+	s := &screen{fyne: f, app: a, post: fyne.Do, log: o.Log}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	f.Settings().SetTheme(look.Theme())
 	s.windows = window.New(window.Options{App: f, Backend: s.backend(), Post: fyne.Do, Now: time.Now})
