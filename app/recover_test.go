@@ -216,6 +216,23 @@ func TestAMachineThatEndsByItselfIsKeptAndResumed(t *testing.T) {
 	h.nothingLeft()
 }
 
+func TestAMachineThatDoesNotStopIsNotForgotten(t *testing.T) {
+	h, b := ready(t, "", "STANDIN_FAULT=stop:exit=1")
+	if err := h.app.Stop(t.Context(), b.Name); err == nil {
+		t.Fatal("stopping worked")
+	}
+	if got, ok := h.bottle(b.ID); !ok || got.State != snapshot.Failed || got.Problem == nil {
+		t.Errorf("afterwards it is shown as %+v", got)
+	}
+	h.close()
+	h.env["STANDIN_FAULT"] = ""
+	h.open() // which tries again
+	if got, ok := h.bottle(b.ID); ok {
+		t.Errorf("it is still there: %+v", got)
+	}
+	h.nothingLeft() // no process either
+}
+
 func TestASidecarThatDiesIsReplacedAndProvedAgain(t *testing.T) {
 	h, b := ready(t, "")
 	first, _ := h.bottle(b.ID)

@@ -38,9 +38,16 @@ func (b *Bottle) dismantleInto(ctx context.Context, keep []undoStep) error {
 	}
 	var left []undoStep
 	var errs []error
+	machine := false // it could not be removed
 	for _, u := range slices.Backward(steps) {
+		if u.Kind == undoFolder && machine {
+			// The home is the only place that knows how to reach the machine.
+			left = append(left, u)
+			continue
+		}
 		if err := b.undo(ctx, u, car); err != nil {
 			left = append(left, u)
+			machine = machine || u.Kind == undoMachine
 			errs = append(errs, fmt.Errorf("removing the %s of bottle %q: %w", u.Kind, b.name, err))
 		}
 	}
