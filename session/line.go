@@ -62,6 +62,13 @@ func (l *statusLine) transient(text string, cancel bool) {
 	}
 }
 
+// hint shows where a link leads while the pointer is on it.
+func (l *statusLine) hint(text string) {
+	if l.v.copies.now == nil {
+		l.transient(text, false)
+	}
+}
+
 // zoom shows the size of the letters for a moment.
 func (l *statusLine) zoom(points float32) {
 	if l.v.copies.now != nil {

@@ -457,10 +457,10 @@ func TestTheWindowsOwnShortcutsAreFewAndTheRestAreTheProgram(t *testing.T) {
 		w.o.Mac = mac
 		v := open(t, w, wo, l)
 		own := v.shortcuts()
-		if !v.shortcut(own[1]) || len(w.open) != 2 {
+		if !v.shortcut(own[1].keys) || len(w.open) != 2 {
 			t.Errorf("mac %v: no shell from its shortcut", mac)
 		}
-		if !v.shortcut(own[0]) || w.Shown("b1") {
+		if !v.shortcut(own[0].keys) || w.Shown("b1") {
 			t.Errorf("mac %v: not closed by its shortcut", mac)
 		}
 		if v.shortcut(&fyne.ShortcutCopy{}) {

@@ -42,6 +42,9 @@ type view struct {
 	bars    *fyne.Container   // messages above the status line
 	line    *statusLine
 	drops   look.Message // what could not be copied; shown while it has a title
+	asking  look.Message // about a paste, a link or the clipboard; shown while it has a title
+	asked   int          // counts questions
+	find    *findBar
 	bottle  snapshot.Bottle
 	phase   phase
 	attempt int // counts calls of attach; an answer to an older one is dropped
@@ -62,7 +65,11 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	})
 	v.term.OnEnd = v.ended
 	v.term.OnTextSize = func(float32) { v.line.zoom(v.term.TextSize()) }
-	v.term.OnLink = w.link
+	v.term.OnLink = v.follow
+	v.term.OnHover = func(uri string) { v.line.hint(look.Clean(uri, 90)) }
+	v.term.OnPaste = v.doubtful
+	v.term.OnClipboard = v.offered
+	v.term.OnMenu = v.entries
 	v.term.OnEvent = v.event
 	v.term.OnShortcut = v.shortcut
 	v.ground = canvas.NewRectangle(termTheme().Background)
@@ -70,10 +77,11 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	v.veil = newDropCover()
 	v.bars = look.Column(0)
 	v.line = newStatusLine(v)
+	v.find = newFindBar(v)
 	screen := container.NewStack(v.ground, v.term, v.cover, v.veil) // the terminal has TermPadding around its grid
 	v.root = container.New(&paneLayout{}, screen, v.bars, v.line.root)
 	for _, s := range v.shortcuts() {
-		win.Canvas().AddShortcut(s, func(fyne.Shortcut) { v.shortcut(s) })
+		win.Canvas().AddShortcut(s.keys, func(fyne.Shortcut) { s.do() })
 	}
 	return v
 }
@@ -214,6 +222,14 @@ func (v *view) show() {
 		v.bars.Add(look.NewLine())
 		v.bars.Add(look.NewBar(v.drops))
 	}
+	if v.asking.Title != "" {
+		v.bars.Add(look.NewLine())
+		v.bars.Add(look.NewBar(v.asking))
+	}
+	if v.find.open {
+		v.bars.Add(look.NewLine())
+		v.bars.Add(v.find.root)
+	}
 	v.root.Refresh()
 }
 
@@ -252,31 +268,49 @@ func (v *view) close() {
 	_ = v.term.Close()
 }
 
+// shortcut is a key of the window and what it does.
+type shortcut struct {
+	keys fyne.Shortcut
+	do   func()
+}
+
 // shortcuts are the window's own: with Command on a Mac, elsewhere with
 // Control and Shift, since Control alone belongs to the program.
-func (v *view) shortcuts() []fyne.Shortcut {
+func (v *view) shortcuts() []shortcut {
 	mod := fyne.KeyModifierControl | fyne.KeyModifierShift
 	if v.owner.o.Mac {
 		mod = fyne.KeyModifierSuper
 	}
-	return []fyne.Shortcut{
-		&desktop.CustomShortcut{KeyName: fyne.KeyW, Modifier: mod},
-		&desktop.CustomShortcut{KeyName: fyne.KeyT, Modifier: mod},
+	with := func(k fyne.KeyName, do func()) shortcut {
+		return shortcut{&desktop.CustomShortcut{KeyName: k, Modifier: mod}, do}
 	}
+	out := []shortcut{
+		with(fyne.KeyW, func() { v.owner.hide(v.k) }),
+		with(fyne.KeyN, v.shell),
+		with(fyne.KeyF, v.find.show),
+		with(fyne.KeyG, func() { v.term.FindNext(false) }),
+	}
+	if v.owner.o.Mac {
+		mod |= fyne.KeyModifierShift
+		out = append(out, with(fyne.KeyG, func() { v.term.FindNext(true) }))
+	}
+	return out
 }
 
 // shortcut answers whether s is the window's own, and does it.
 func (v *view) shortcut(s fyne.Shortcut) bool {
-	own := v.shortcuts()
-	switch s.ShortcutName() {
-	case own[0].ShortcutName():
-		v.owner.hide(v.k)
-	case own[1].ShortcutName():
-		v.owner.Shell(v.k.bottle)
-	default:
-		return false
+	for _, own := range v.shortcuts() {
+		if own.keys.ShortcutName() == s.ShortcutName() {
+			own.do()
+			return true
+		}
 	}
-	return true
+	return false
+}
+
+// entries are the window's own in the terminal's context menu.
+func (v *view) entries() []*fyne.MenuItem {
+	return []*fyne.MenuItem{fyne.NewMenuItem("Find…", v.find.show), fyne.NewMenuItem("New shell", v.shell)}
 }
 
 // termTheme is the terminal's colours for the variant that is shown.

@@ -261,12 +261,7 @@ func find(all []snapshot.Bottle, id string) (snapshot.Bottle, bool) {
 	return all[i], true
 }
 
-// link opens an address that was clicked in a terminal. Only http and https
-// arrive here; the person held the modifier, so the browser may have it.
-func (w *Windows) link(uri string) {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return
-	}
+// link opens an address in the person's browser.
+func (w *Windows) link(u *url.URL) {
 	w.background(func(context.Context) { _ = w.o.App.OpenURL(u) })
 }

@@ -180,3 +180,82 @@ func TestScrollbackStaysPutUntilOneTypes(t *testing.T) {
 		t.Errorf("after typing the view is %q", got)
 	}
 }
+
+func TestADragBeyondTheEdgeScrollsForAsLongAsItStays(t *testing.T) {
+	term, p, q := started(t, Options{})
+	run(t, term, p, q, strings.Repeat("some line\r\n", 200))
+	e := &desktop.MouseEvent{Button: desktop.MouseButtonPrimary}
+	e.Position = at(term, 4, 3)
+	term.MouseDown(e)
+	term.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(50, -30)}})
+	q.until(t, "scrolling by itself", func() bool { return term.back > 20 })
+	if got := strings.Count(term.SelectedText(), "\n"); got < 20 {
+		t.Errorf("%d line ends are selected", got)
+	}
+	term.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: at(term, 4, 3)}})
+	was := term.back
+	term.scrollOn()
+	if term.back != was {
+		t.Error("it scrolls with the pointer inside")
+	}
+	term.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(50, -30)}})
+	term.MouseUp(e)
+	term.DragEnd()
+	was = term.back
+	term.scrollOn()
+	if term.back != was {
+		t.Error("it scrolls after the button was let go")
+	}
+}
+
+func TestAltSelectsColumns(t *testing.T) {
+	term, p, q := started(t, Options{})
+	run(t, term, p, q, "abcdef\r\nghijkl\r\nmnopqr")
+	var mods fyne.KeyModifier
+	term.mods = func() fyne.KeyModifier { return mods }
+	e := &desktop.MouseEvent{Button: desktop.MouseButtonPrimary}
+	e.Position = at(term, 1, 0)
+	term.MouseDown(e)
+	to := &fyne.DragEvent{PointEvent: fyne.PointEvent{Position: at(term, 2, 2)}}
+	term.Dragged(to)
+	if got := term.SelectedText(); got != "bcdef\nghijkl\nmno" {
+		t.Errorf("without Alt %q", got)
+	}
+	mods = fyne.KeyModifierAlt
+	term.Dragged(to)
+	if got := term.SelectedText(); got != "bc\nhi\nno" {
+		t.Errorf("with Alt %q", got)
+	}
+}
+
+func TestRepeatsAndReleasesAreToldToWhoAsked(t *testing.T) {
+	term, p, q := started(t, Options{})
+	term.mods = func() fyne.KeyModifier { return 0 }
+	up, a := &fyne.KeyEvent{Name: fyne.KeyUp}, &fyne.KeyEvent{Name: fyne.KeyA}
+	all := func() {
+		term.KeyDown(up)
+		term.TypedKey(up)
+		term.TypedKey(up)
+		term.KeyUp(up)
+		term.KeyDown(a)
+		term.TypedKey(a)
+		term.TypedRune('a')
+		term.KeyUp(a)
+		term.KeyUp(&fyne.KeyEvent{Name: fyne.KeyDown}) // went down elsewhere
+		term.KeyDown(a)
+		term.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyA, Modifier: fyne.KeyModifierControl})
+		term.KeyUp(a)
+	}
+	sends(t, term, p, q, "\x1b[A\x1b[Aa\x01", all)
+	run(t, term, p, q, "\x1b[>3u")
+	sends(t, term, p, q, "\x1b[A\x1b[1;1:2A\x1b[1;1:3Aa\x1b[97;5u", all)
+	run(t, term, p, q, "\x1b[>11u")
+	sends(t, term, p, q, "\x1b[A\x1b[1;1:2A\x1b[1;1:3A\x1b[97u\x1b[97;1:3u\x1b[97;5u\x1b[97;1:3u", all)
+	sends(t, term, p, q, "\x1b[A", func() {
+		term.KeyDown(up)
+		term.TypedKey(up)
+		term.FocusLost()
+		term.FocusGained()
+		term.KeyUp(up)
+	})
+}

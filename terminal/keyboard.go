@@ -30,6 +30,7 @@ func (t *Terminal) setFocus(on bool) {
 		return
 	}
 	t.focused, t.since, t.option = on, t.now(), false
+	t.held = held{}
 	t.input(t.core.EncodeFocus(nil, on))
 	t.frame.wake()
 	if t.OnFocus != nil {
@@ -62,16 +63,41 @@ func modsOf(m fyne.KeyModifier) vt.Mods {
 	return out
 }
 
+// held knows which keys are down, for programs that ask for repeats and
+// releases.
+type held struct {
+	fresh fyne.KeyName    // went down and has done nothing yet
+	sent  map[vt.Key]bool // the program knows that they are down
+}
+
+// press notes that a key does something now, and says whether it did before
+// without having been let go.
+func (h *held) press(name fyne.KeyName, k vt.Key) vt.KeyAction {
+	if h.sent == nil {
+		h.sent = map[vt.Key]bool{}
+	}
+	again := h.sent[k] && h.fresh != name
+	h.fresh, h.sent[k] = "", true
+	if again {
+		return vt.KeyRepeat
+	}
+	return vt.KeyPress
+}
+
 // key sends a key with its modifiers.
-func (t *Terminal) key(k vt.Key, m vt.Mods) {
-	t.typed(t.core.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: m}))
+func (t *Terminal) key(name fyne.KeyName, k vt.Key, m vt.Mods) {
+	t.typed(t.core.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: m, Action: t.held.press(name, k)}))
 }
 
 // TypedRune is text from the keyboard or an input method.
 func (t *Terminal) TypedRune(r rune) {
+	t.touched = t.now()
 	if t.option {
 		t.option = false // what Option made of a key that went out as Meta
 		return
+	}
+	if k, ok := keyOf(t.lastKey); ok {
+		t.held.press(t.lastKey, k)
 	}
 	t.typed(t.core.EncodeText(nil, string(r)))
 }
@@ -79,11 +105,20 @@ func (t *Terminal) TypedRune(r rune) {
 // KeyDown is for the toolkit; it comes before what the key does.
 func (t *Terminal) KeyDown(e *fyne.KeyEvent) {
 	t.option = false
-	t.lastKey = e.Name
+	t.lastKey, t.held.fresh = e.Name, e.Name
+	t.touched = t.now()
 }
 
-// KeyUp is for the toolkit.
-func (t *Terminal) KeyUp(*fyne.KeyEvent) {}
+// KeyUp is for the toolkit. Only a program that asked for it is told, and only
+// of keys that it saw go down.
+func (t *Terminal) KeyUp(e *fyne.KeyEvent) {
+	k, ok := keyOf(e.Name)
+	if !ok || !t.held.sent[k] {
+		return
+	}
+	delete(t.held.sent, k)
+	t.input(t.core.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: modsOf(t.mods()), Action: vt.KeyRelease}))
+}
 
 // TypedKey is a key that writes nothing, or one that does, before its rune.
 func (t *Terminal) TypedKey(e *fyne.KeyEvent) {
@@ -95,7 +130,7 @@ func (t *Terminal) TypedKey(e *fyne.KeyEvent) {
 	if m == vt.Shift && t.scrollKey(k) {
 		return
 	}
-	t.key(k, m)
+	t.key(e.Name, k, m)
 }
 
 // scrollKey moves through the scrollback of the main screen.
@@ -153,7 +188,7 @@ func (t *Terminal) TypedShortcut(s fyne.Shortcut) {
 		if k >= vt.KeyEnter {
 			t.option = false // no rune follows
 		}
-		t.key(k, modsOf(m))
+		t.key(name, k, modsOf(m))
 	}
 }
 

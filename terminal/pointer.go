@@ -2,12 +2,10 @@ package terminal
 
 import (
 	"math"
-	"net/url"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/widget"
 
 	"bottlebar.app/terminal/vt"
 )
@@ -32,7 +30,8 @@ type pointer struct {
 	wheel  float32       // points not yet made lines
 	last   vt.MouseEvent // the last motion reported
 	link   *vt.Selection // shown under the pointer while the shortcut key is held
-	uri    string
+	target Link          // what it leads to
+	beyond fyne.Position // where a drag is
 }
 
 const doubleClick = 400 * time.Millisecond
@@ -90,6 +89,7 @@ func (t *Terminal) MouseDown(e *desktop.MouseEvent) {
 	if t.OnInput != nil {
 		t.OnInput()
 	}
+	t.touched = t.now()
 	t.mouse.button = e.Button
 	t.mouse.report = t.wantsPointer(e.Modifier)
 	switch {
@@ -99,7 +99,7 @@ func (t *Terminal) MouseDown(e *desktop.MouseEvent) {
 	case e.Button == desktop.MouseButtonPrimary:
 		t.press(e)
 	case e.Button == desktop.MouseButtonSecondary:
-		t.menu(e.AbsolutePosition)
+		t.menu(e)
 	}
 }
 
@@ -110,93 +110,13 @@ func (t *Terminal) appModifier() fyne.KeyModifier {
 	return fyne.KeyModifierControl
 }
 
-// press begins a selection: of characters, of words at the second press, of
-// lines at the third. With Shift it moves the end of the one there is.
-func (t *Terminal) press(e *desktop.MouseEvent) {
-	at, _, _ := t.cellAt(e.Position)
-	now := t.now()
-	if e.Modifier&fyne.KeyModifierShift != 0 && t.mouse.anchor != nil {
-		t.extend(at)
-		return
-	}
-	if now.Sub(t.mouse.at) < doubleClick && at == t.mouse.cell {
-		t.mouse.clicks = t.mouse.clicks%3 + 1
-	} else {
-		t.mouse.clicks = 1
-	}
-	t.mouse.at, t.mouse.cell = now, at
-	t.core.View(func(s *vt.Screen) {
-		sel := vt.Selection{From: at, To: at}
-		switch t.mouse.clicks {
-		case 2:
-			sel = s.Word(at)
-		case 3:
-			sel = s.Paragraph(at)
-		}
-		sel.Block = e.Modifier&fyne.KeyModifierAlt != 0
-		t.mouse.anchor = &sel
-		t.sel = nil
-		if t.mouse.clicks > 1 {
-			t.sel = &sel
-		}
-	})
-	t.frame.wake()
-}
-
-// extend takes the selection from its anchor to a cell, by whole words or
-// lines where it began with one.
-func (t *Terminal) extend(at vt.Point) {
-	a := t.mouse.anchor
-	t.core.View(func(s *vt.Screen) {
-		to := vt.Selection{From: at, To: at}
-		switch t.mouse.clicks {
-		case 2:
-			to = s.Word(at)
-		case 3:
-			to = s.Paragraph(at)
-		}
-		sel := vt.Selection{From: a.From, To: to.To, Block: a.Block}
-		if at.Before(a.From) {
-			sel.From, sel.To = to.From, a.To
-		}
-		t.sel = &sel
-	})
-	t.frame.wake()
-}
-
 // MouseUp is for the toolkit.
 func (t *Terminal) MouseUp(e *desktop.MouseEvent) {
 	if t.mouse.report {
 		t.report(e.Position, vt.MouseEvent{Button: buttonOf(e.Button), Release: true}, e.Modifier)
 	}
-	t.mouse.button, t.mouse.report = 0, false
+	t.release()
 }
-
-// Dragged is a move with a button down. Beyond the edges the view scrolls.
-func (t *Terminal) Dragged(e *fyne.DragEvent) {
-	m := t.mods()
-	if t.mouse.report {
-		t.report(e.Position, vt.MouseEvent{Button: buttonOf(t.mouse.button), Motion: true}, m)
-		return
-	}
-	if t.mouse.anchor == nil || t.mouse.button != desktop.MouseButtonPrimary {
-		return
-	}
-	switch size := t.Size(); {
-	case e.Position.Y < 0:
-		t.scrollBy(1 + int(-e.Position.Y/20))
-	case e.Position.Y > size.Height:
-		t.scrollBy(-1 - int((e.Position.Y-size.Height)/20))
-	}
-	at, _, _ := t.cellAt(e.Position)
-	if at == t.mouse.cell && t.sel == nil {
-		return
-	}
-	t.extend(at)
-}
-
-// DragEnd is for the toolkit.
-func (t *Terminal) DragEnd() {}
 
 // MouseIn is for the toolkit.
 func (t *Terminal) MouseIn(e *desktop.MouseEvent) { t.MouseMoved(e) }
@@ -221,34 +141,6 @@ func (t *Terminal) Cursor() desktop.Cursor {
 		return desktop.DefaultCursor
 	}
 	return desktop.TextCursor
-}
-
-// hover underlines the link under the pointer while the shortcut key is held.
-func (t *Terminal) hover(p fyne.Position, on bool) {
-	had := t.mouse.link
-	t.mouse.link, t.mouse.uri = nil, ""
-	if on {
-		at, _, _ := t.cellAt(p)
-		t.core.View(func(s *vt.Screen) {
-			if uri, sel := s.LinkAt(at); uri != "" {
-				t.mouse.link, t.mouse.uri = &sel, uri
-			}
-		})
-	}
-	if (had == nil) != (t.mouse.link == nil) || had != nil && *had != *t.mouse.link {
-		t.frame.wake()
-	}
-}
-
-// openLink hands the web address under the pointer to the owner.
-func (t *Terminal) openLink(p fyne.Position) bool {
-	t.hover(p, true)
-	u, err := url.Parse(t.mouse.uri)
-	if t.mouse.uri == "" || err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || t.OnLink == nil {
-		return false
-	}
-	t.OnLink(t.mouse.uri)
-	return true
 }
 
 // Scrolled is the wheel: reports where the program asked for them, arrow keys
@@ -287,26 +179,8 @@ func (t *Terminal) Scrolled(e *fyne.ScrollEvent) {
 		k = vt.KeyDown
 	}
 	for range min(abs(n), 10) {
-		t.key(k, 0)
+		t.typed(t.core.EncodeKey(nil, vt.KeyEvent{Key: k}))
 	}
 }
 
 func abs(n int) int { return max(n, -n) }
-
-// menu shows what can be done with the text.
-func (t *Terminal) menu(at fyne.Position) {
-	c := canvasOf(t)
-	if c == nil {
-		return
-	}
-	copyItem := fyne.NewMenuItem("Copy", func() { t.Copy() })
-	copyItem.Disabled = t.SelectedText() == ""
-	items := fyne.NewMenu("",
-		copyItem,
-		fyne.NewMenuItem("Paste", t.PasteClipboard),
-		fyne.NewMenuItem("Select all", t.SelectAll),
-		fyne.NewMenuItemSeparator(),
-		fyne.NewMenuItem("Clear scrollback", t.Clear),
-	)
-	widget.ShowPopUpMenuAtPosition(items, c, at)
-}

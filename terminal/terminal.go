@@ -64,9 +64,20 @@ type Terminal struct {
 	// OnShortcut is asked first about each shortcut; true means that it was
 	// the window's own.
 	OnShortcut func(fyne.Shortcut) bool
-	// OnLink is asked to open the address of a link that was clicked with
-	// the shortcut modifier held. Only http and https arrive here.
-	OnLink func(uri string)
+	// OnLink is asked to open a link that was clicked with the shortcut
+	// modifier held.
+	OnLink func(Link)
+	// OnHover is told of the address of the link under the pointer while the
+	// shortcut modifier is held, and of the empty one after that.
+	OnHover func(uri string)
+	// OnPaste is asked about text that may do more than one thinks; calling
+	// paste goes on with it. Nil pastes it at once.
+	OnPaste func(d PasteDoubt, paste func())
+	// OnClipboard is told that the program has put text on the clipboard;
+	// undo puts back the text that was there. Nil lets no program do so.
+	OnClipboard func(text string, undo func())
+	// OnMenu gives further entries for the context menu.
+	OnMenu func() []*fyne.MenuItem
 	// OnFocus is told when the widget gains or loses the keyboard.
 	OnFocus func(focused bool)
 	// OnSized is told once, when Sized becomes true.
@@ -91,7 +102,11 @@ type Terminal struct {
 	back    int       // lines scrolled back
 	epoch   uint64
 
+	touched time.Time // of the person's last own key or click
+	clip    offered
 	mouse   pointer
+	auto    *beat // scrolls while a selection is dragged beyond an edge
+	held    held
 	sel     *vt.Selection
 	find    search
 	option  bool // the next rune is Option's, and was sent as Meta
@@ -120,6 +135,7 @@ func New(o Options) *Terminal {
 	t.raster = canvas.NewRaster(t.generate)
 	t.raster.ScaleMode = canvas.ImageScalePixels
 	t.frame = newBeat(t.post, t.tick)
+	t.auto = newBeat(t.post, t.scrollOn)
 	t.size = &debounce{post: t.post, call: t.applySize}
 	t.ExtendBaseWidget(t)
 	return t

@@ -1,10 +1,6 @@
 package terminal
 
-import (
-	"fyne.io/fyne/v2"
-
-	"bottlebar.app/terminal/vt"
-)
+import "bottlebar.app/terminal/vt"
 
 // Core returns the emulator behind the widget.
 func (t *Terminal) Core() *vt.Terminal { return t.core }
@@ -23,14 +19,6 @@ func (t *Terminal) Type(text string) {
 	t.typed(t.core.EncodeText(nil, text))
 }
 
-// Paste sends text as pasted: controls taken out, in brackets where the
-// program asked for them.
-func (t *Terminal) Paste(text string) {
-	if text != "" {
-		t.typed(t.core.EncodePaste(nil, text))
-	}
-}
-
 // typed sends what the person entered, and shows the end of the screen.
 func (t *Terminal) typed(b []byte) {
 	if len(b) == 0 {
@@ -44,51 +32,6 @@ func (t *Terminal) typed(b []byte) {
 	t.input(b)
 	t.frame.wake()
 }
-
-// SelectedText returns what is selected, as it goes to the clipboard.
-func (t *Terminal) SelectedText() string {
-	out := ""
-	t.core.View(func(s *vt.Screen) {
-		if t.sel != nil {
-			out = vt.CleanText(s.Selected(*t.sel))
-		}
-	})
-	return out
-}
-
-// ScreenText returns the visible lines as text.
-func (t *Terminal) ScreenText() string {
-	out := ""
-	t.core.View(func(s *vt.Screen) {
-		top := s.Top - min(t.back, s.Top-s.First)
-		out = s.Selected(vt.Selection{
-			From: vt.Point{Line: top}, To: vt.Point{Line: top + s.Rows - 1, Col: s.Cols - 1},
-		})
-	})
-	return out
-}
-
-// SelectAll selects all lines that are kept.
-func (t *Terminal) SelectAll() {
-	t.core.View(func(s *vt.Screen) {
-		all := s.All()
-		t.sel = &all
-	})
-	t.frame.wake()
-}
-
-// Copy puts the selection on the clipboard and says whether there was one.
-func (t *Terminal) Copy() bool {
-	text := t.SelectedText()
-	if text == "" {
-		return false
-	}
-	fyne.CurrentApp().Clipboard().SetContent(text)
-	return true
-}
-
-// PasteClipboard pastes what is on the clipboard.
-func (t *Terminal) PasteClipboard() { t.Paste(fyne.CurrentApp().Clipboard().Content()) }
 
 // Clear drops the scrollback and, where the program is no full-screen one,
 // asks it to draw its line anew.

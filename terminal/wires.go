@@ -176,11 +176,13 @@ func (t *Terminal) deliver() {
 	ev := t.events
 	t.events = nil
 	t.wires.mu.Unlock()
-	if t.OnEvent == nil {
-		return
-	}
 	for _, e := range ev {
-		t.OnEvent(e)
+		switch {
+		case e.Kind == vt.EventClipboard:
+			t.offer(e.Text)
+		case t.OnEvent != nil:
+			t.OnEvent(e)
+		}
 	}
 }
 
@@ -209,6 +211,7 @@ func (t *Terminal) detach() error {
 // Close ends the Conn, without OnEnd, and waits for the goroutines to stop.
 func (t *Terminal) Close() error {
 	t.frame.stop()
+	t.auto.stop()
 	t.size.stop()
 	err := t.detach()
 	_ = t.core.Close()
