@@ -13,6 +13,7 @@ import (
 	"bottlebar.app/hop"
 	"bottlebar.app/hop/transfer"
 	"bottlebar.app/internal/fault"
+	"bottlebar.app/internal/frame"
 	"bottlebar.app/snapshot"
 )
 
@@ -78,13 +79,17 @@ func (b *Bottle) copyIn(ctx context.Context, s *hop.Session, o CopyOptions) (Cop
 	}
 	label := count(len(sources)) + " into " + dest
 	defer b.set(func() { b.transfer = nil })
-	return b.send(ctx, s, sendOptions{sources: sources, dest: dest, place: place, user: sess.User, exists: exists}, func(done int64) {
+	copied, err := b.send(ctx, s, sendOptions{sources: sources, dest: dest, place: place, user: sess.User, exists: exists}, func(done int64) {
 		t := snapshot.Transfer{Label: label, Done: done, Total: total}
 		b.set(func() { b.transfer = &t })
 		if o.Progress != nil {
 			o.Progress(t)
 		}
 	})
+	if err != nil && ctx.Err() == nil {
+		err = fault.Wrap(err, "copying "+label, b.lookThere(err))
+	}
+	return copied, err
 }
 
 type sendOptions struct {
@@ -133,13 +138,26 @@ func (b *Bottle) copyOut(ctx context.Context, s *hop.Session, o CopyOptions) (Co
 	user := b.entry.Session.User
 	b.mu.Unlock()
 	source := strings.TrimSuffix(b.guestPath(o.Guest), "/")
+	if source == "" {
+		return Copied{}, fault.New("copying / out of "+b.name, "it is the whole machine", "name a folder in it")
+	}
 	dir, name, err := target(o.Host[0], path.Base(source), o.IntoFolder)
 	if err != nil {
 		return Copied{}, err
 	}
+	failed := func(err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var said *frame.Failure
+		if errors.As(err, &said) {
+			err = said // without what surrounds it in the stream
+		}
+		return fault.Wrap(err, "copying "+hop.Clean(source, 255)+" out of "+b.name, b.lookThere(err))
+	}
 	down, err := s.Receive(ctx, hop.ReceiveRequest{Paths: []string{source}, User: user})
 	if err != nil {
-		return Copied{}, fault.Wrap(err, "copying "+hop.Clean(source, 255)+" out of "+b.name, "")
+		return Copied{}, failed(err)
 	}
 	defer down.Close()
 	label := hop.Clean(path.Base(source), 100) + " out to " + dir
@@ -154,8 +172,12 @@ func (b *Bottle) copyOut(ctx context.Context, s *hop.Session, o CopyOptions) (Co
 		}
 	}
 	report, err := transfer.Unpack(ctx, down, dir, options)
+	var denied *os.PathError
+	if errors.As(err, &denied) {
+		return Copied{}, fault.New("copying to "+filepath.Join(dir, name), reason(err), "look whether the folder can be written, and whether the disk is full")
+	}
 	if err != nil {
-		return Copied{}, fault.Wrap(err, "copying "+hop.Clean(source, 255)+" out of "+b.name, "")
+		return Copied{}, failed(err)
 	}
 	out := Copied{Bytes: report.Bytes, Files: report.Files}
 	for _, top := range report.Top {
@@ -165,6 +187,16 @@ func (b *Bottle) copyOut(ctx context.Context, s *hop.Session, o CopyOptions) (Co
 		out.Skipped = append(out.Skipped, snapshot.Problem{What: "left out " + hop.Clean(sk.Path, 255), Why: hop.Clean(sk.Reason, 200)})
 	}
 	return out, nil
+}
+
+// lookThere is the cure of what the guest said about its files.
+func (b *Bottle) lookThere(err error) string {
+	var there *hop.RemoteError
+	var said *frame.Failure
+	if !errors.As(err, &there) && !errors.As(err, &said) {
+		return ""
+	}
+	return "look what is there with bottlebar exec " + b.name + " -- ls -la"
 }
 
 // target splits what the person wrote, as cp reads it: into a folder that is
