@@ -241,7 +241,7 @@ func (l *live) session(ctx context.Context) (*hop.Session, error) {
 	}
 	return nil, &fault.Error{
 		What: "reaching into the bottle", Why: ErrHelperLost.Error(),
-		Cure: "wait a moment; if it stays so, stop the bottle and launch again", Err: ErrHelperLost,
+		Cure: "wait a moment; if it stays so, fetch what you need with bottlebar exec --via-smolvm, then stop the bottle", Err: ErrHelperLost,
 	}
 }
 

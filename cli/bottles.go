@@ -99,7 +99,11 @@ func (c *commands) ls() *cobra.Command {
 				if b.Driver == "process" {
 					isolation += ", sidecar as a process"
 				}
-				rows = append(rows, []string{b.Name, string(b.State), dash(string(b.Session)), b.Artifact, isolation, up})
+				state := string(b.State)
+				if b.HelperLost {
+					state += ", helper lost"
+				}
+				rows = append(rows, []string{b.Name, state, dash(string(b.Session)), b.Artifact, isolation, up})
 			}
 			return c.table(rows)
 		},
@@ -172,6 +176,9 @@ func (c *commands) printBottle(b snapshot.Bottle) error {
 	}
 	if b.Simulated {
 		rows = append(rows, []string{"simulated", "no VM: the stand-in for smolvm"})
+	}
+	if b.HelperLost {
+		rows = append(rows, []string{"helper", "lost: bottlebar exec --via-smolvm " + b.Name + " reaches into it"})
 	}
 	if b.Upstream != "" {
 		rows = append(rows, []string{"test", "the API route goes to " + c.clean(b.Upstream)})

@@ -197,6 +197,15 @@ func TestListsAreArraysAlsoWhenEmpty(t *testing.T) {
 	}
 }
 
+func TestAHelperThatIsLostIsSaidWhereTheBottleIsShown(t *testing.T) {
+	f := &fake{bottles: []snapshot.Bottle{{Name: "b", State: snapshot.Ready, HelperLost: true}}}
+	for _, verb := range [][]string{{"ls"}, {"show", "b"}} {
+		if _, out, _ := run(t, f, "", verb...); !strings.Contains(out, "lost") {
+			t.Errorf("%s printed %q", verb, out)
+		}
+	}
+}
+
 func TestStopAllStopsEachOnce(t *testing.T) {
 	f := &fake{bottles: []snapshot.Bottle{{Name: "a"}, {Name: "b"}}}
 	if code, _, _ := run(t, f, "", "stop", "--all"); code != 0 || strings.Join(f.stopped, " ") != "a b" {

@@ -48,7 +48,7 @@ func (c *commands) copyRequest(args []string) (string, control.CopyRequest, erro
 		req := control.CopyRequest{In: true, Guest: p, IntoFolder: strings.HasSuffix(p, "/") || p == "" || last > 1}
 		for _, a := range args[:last] {
 			if _, _, guest := guestSide(a); guest {
-				return "", req, usageError{errors.New("cp copies between this computer and one bottle, not between two")}
+				return "", req, usageError{errors.New("cp copies between this computer and one bottle, not between two; a file with a colon in its name is written ./" + a)}
 			}
 			if a == "" {
 				return "", req, usageError{errors.New("a source is empty")}
