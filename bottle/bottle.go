@@ -30,6 +30,8 @@ type Bottle struct {
 	problem   *snapshot.Problem
 	helper    bool // the helper's session is lost
 	title     string
+	screen    string // the title that the session's program gave its terminal
+	hooked    bool   // hooks tell what the session does
 	activity  snapshot.SessionState
 	exit      *int
 	transfer  *snapshot.Transfer
@@ -91,11 +93,15 @@ func (b *Bottle) View() snapshot.Bottle {
 		}
 	}
 	allowed, blocked := b.recent.counts()
+	title := b.title
+	if title == "" {
+		title = b.screen
+	}
 	v := snapshot.Bottle{
 		ID: b.id, Name: b.name, State: b.state, Session: b.activity, Artifact: e.Artifact, ArtifactID: e.ArtifactID,
 		Simulated: e.Simulated, Driver: driver, Isolation: b.isolation, ProvedAt: e.ProvedAt, StartedAt: e.Started, CreatedAt: e.Created,
 		Release: e.Release, Folder: e.Session.Folder, User: e.Session.User, Command: e.Session.Command, Mode: e.Session.Mode,
-		Title: b.title, ExitCode: b.exit, HelperLost: b.helper, Problem: b.problem, Transfer: b.transfer,
+		Title: title, ExitCode: b.exit, HelperLost: b.helper, Problem: b.problem, Transfer: b.transfer,
 		Allowed: allowed, Blocked: blocked, Steps: append([]snapshot.Step(nil), b.steps...),
 	}
 	if u := b.rack.cfg.Upstream; u != nil {

@@ -61,6 +61,13 @@ type hookInput struct {
 
 // heard turns an event of the session into its state.
 func (b *Bottle) heard(m hop.EventMessage) {
+	if m.Name == hop.TerminalEvent {
+		var t hop.TerminalInfo
+		if json.Unmarshal(m.Body, &t) == nil {
+			b.saw(t)
+		}
+		return
+	}
 	var in hookInput
 	if json.Unmarshal(m.Body, &in) != nil {
 		return
@@ -70,6 +77,7 @@ func (b *Bottle) heard(m hop.EventMessage) {
 		return
 	}
 	b.mu.Lock()
+	b.hooked = true
 	same := b.activity == state && b.title == title
 	over := b.exit != nil
 	b.mu.Unlock()

@@ -328,7 +328,7 @@ func (b *Bottle) start(ctx context.Context, in *smolvm.Install, car *sidecar.Sid
 	err = b.step(ctx, stepStart, func(ctx context.Context) error {
 		b.set(func() { b.state = snapshot.Starting })
 		wire := b.pipe().Wire(l.listener.Path())
-		return l.client.Start(ctx, machineName, smolvm.StartOptions{AuthSock: wire.AuthSock, Fresh: true})
+		return startMachine(ctx, l.client, wire.AuthSock)
 	})
 	if err != nil {
 		return err

@@ -35,3 +35,19 @@ func inspect(pid int) (process, error) {
 	}
 	return p, nil
 }
+
+// processes lists the arguments of the user's processes.
+func processes(ctx context.Context) (map[int]string, error) {
+	b, err := exec.CommandContext(ctx, "/bin/ps", "-xo", "pid=,args=", "-ww").Output()
+	if err != nil {
+		return nil, fmt.Errorf("listing processes: %w", err)
+	}
+	out := make(map[int]string)
+	for line := range strings.SplitSeq(string(b), "\n") {
+		id, args, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if pid, err := strconv.Atoi(id); ok && err == nil {
+			out[pid] = args
+		}
+	}
+	return out, nil
+}

@@ -2,6 +2,7 @@ package bottle
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -77,6 +78,26 @@ func inetSockets(table string, open map[string]bool) ([]string, error) {
 		// sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode
 		if w := strings.Fields(s.Text()); len(w) > 9 && open[w[9]] {
 			out = append(out, w[1])
+		}
+	}
+	return out, nil
+}
+
+// processes lists the arguments of every process that may be looked at, joined
+// by spaces.
+func processes(context.Context) (map[int]string, error) {
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int]string)
+	for _, n := range names {
+		pid, err := strconv.Atoi(n.Name())
+		if err != nil {
+			continue
+		}
+		if args, err := os.ReadFile(filepath.Join("/proc", n.Name(), "cmdline")); err == nil && len(args) > 0 {
+			out[pid] = strings.ReplaceAll(strings.TrimRight(string(args), "\x00"), "\x00", " ")
 		}
 	}
 	return out, nil

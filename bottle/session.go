@@ -341,6 +341,7 @@ func (b *Bottle) look(ctx context.Context, l *live) {
 			continue
 		}
 		b.ended(t.Ended)
+		b.saw(t)
 	}
 }
 

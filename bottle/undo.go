@@ -110,7 +110,7 @@ func (r *Rack) removeMachine(ctx context.Context, id string) error {
 	if err := client.Delete(ctx, machineName); err != nil && !errors.Is(err, smolvm.ErrUnknownMachine) {
 		return err
 	}
-	return nil
+	return r.killStrays(ctx, in, id)
 }
 
 // removeSidecar ends a sidecar by its handle, whoever started it.
