@@ -257,10 +257,10 @@ func (c *commands) stop() *cobra.Command {
 					errs = append(errs, err)
 				}
 			}
-			if len(errs) == 1 {
-				return errs[0]
+			if len(errs) > 0 {
+				return failures(errs)
 			}
-			return errors.Join(errs...)
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all bottles")

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,6 +39,9 @@ func (f *fake) Snapshot() snapshot.Snapshot {
 
 func (f *fake) Stop(_ context.Context, name string) error {
 	f.stopped = append(f.stopped, name)
+	if strings.HasPrefix(name, "no") {
+		return errors.New(name + " is not there")
+	}
 	return nil
 }
 
@@ -194,6 +198,13 @@ func TestListsAreArraysAlsoWhenEmpty(t *testing.T) {
 		if !strings.Contains(out, field) {
 			t.Errorf("no %s in %s", field, out)
 		}
+	}
+}
+
+func TestEachFailureOfSeveralHasItsLine(t *testing.T) {
+	code, _, errs := run(t, &fake{}, "", "stop", "no1", "b", "no2")
+	if code != 1 || errs != "bottlebar: no1 is not there\nbottlebar: no2 is not there\n" {
+		t.Errorf("code %d, %q", code, errs)
 	}
 }
 

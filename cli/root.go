@@ -73,8 +73,23 @@ func (c *commands) finish(err error) int {
 		fmt.Fprintln(c.env.Stderr, "bottlebar: cancelled")
 		return 1
 	}
-	fmt.Fprintf(c.env.Stderr, "bottlebar: %s\n", c.clean(fault.Of(err).Error()))
+	for _, e := range several(err) {
+		fmt.Fprintf(c.env.Stderr, "bottlebar: %s\n", c.clean(fault.Of(e).Error()))
+	}
 	return 1
+}
+
+// failures are several of one command, as of stop with several names: each has
+// a line of its own.
+type failures []error
+
+func (f failures) Error() string { return errors.Join(f...).Error() }
+
+func several(err error) []error {
+	if f, ok := errors.AsType[failures](err); ok {
+		return f
+	}
+	return []error{err}
 }
 
 // clean makes one line of any text.

@@ -59,13 +59,18 @@ type Curer interface{ Cure() string }
 // Detailer is an error that carries raw output.
 type Detailer interface{ Detail() string }
 
-// Of splits any error into the parts that are shown. A nil err gives nil.
+// Of splits any error into the parts that are shown. A nil err gives nil. Of
+// several joined errors the first is told, and the others are its detail: they
+// came from taking away what it left.
 func Of(err error) *Error {
 	if err == nil {
 		return nil
 	}
 	if e, ok := err.(*Error); ok { //nolint:errorlint // err itself, not what it wraps
 		return e
+	}
+	if list := joined(err); len(list) > 0 {
+		return first(err, list)
 	}
 	var e *Error
 	if errors.As(err, &e) {
@@ -89,4 +94,26 @@ func Of(err error) *Error {
 		out.Detail = d.Detail()
 	}
 	return out
+}
+
+// first tells the first of a list that was joined to err.
+func first(err error, list []error) *Error {
+	out := *Of(list[0])
+	details := []string{out.Detail}
+	for _, e := range list[1:] {
+		details = append(details, e.Error())
+	}
+	out.Detail = strings.TrimSpace(strings.Join(details, "\n"))
+	out.Err = err
+	return &out
+}
+
+// joined takes apart what errors.Join made. fmt.Errorf wraps several as well,
+// in one sentence that stays whole.
+func joined(err error) []error {
+	all, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // err itself, not what it wraps
+	if !ok || err.Error() != errors.Join(all.Unwrap()...).Error() {
+		return nil
+	}
+	return all.Unwrap()
 }

@@ -30,6 +30,16 @@ func TestOfSplitsWhateverArrives(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
+	both := errors.Join(base, errors.New("and that stays"))
+	if got := Of(both); got.Error() != base.Error() || got.Detail != "and that stays" || !errors.Is(got, both) {
+		t.Errorf("of two joined: %q, detail %q", got, got.Detail)
+	}
+	if got := Wrap(both, "launching", "").Error(); got != "launching: adding x: it is cut: copy it again" {
+		t.Errorf("of two joined and wrapped: %q", got)
+	}
+	if got := Of(fmt.Errorf("%w: %w", fs.ErrClosed, fs.ErrExist)).Error(); got != "file already closed: file already exists" {
+		t.Errorf("of two in one sentence: %q", got)
+	}
 	if Of(nil) != nil {
 		t.Error("nil is a failure")
 	}
