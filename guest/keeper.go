@@ -22,14 +22,20 @@ type keeper struct {
 	mu        sync.Mutex
 	terminals map[string]*terminal
 	wg        sync.WaitGroup
+	stop      context.CancelFunc
+	news      chan struct{} // some terminal has something to tell
 }
 
 func newKeeper(ctx context.Context, h *helper) *keeper {
-	return &keeper{h: h, ctx: ctx, terminals: map[string]*terminal{}}
+	k := &keeper{h: h, ctx: ctx, terminals: map[string]*terminal{}, news: make(chan struct{}, 1)}
+	ctx, k.stop = context.WithCancel(ctx)
+	k.wg.Go(func() { k.tell(ctx) })
+	return k
 }
 
 // close hangs up on everything and waits for it.
 func (k *keeper) close() {
+	k.stop()
 	k.mu.Lock()
 	for _, t := range k.terminals {
 		t.hangUp()
@@ -133,7 +139,7 @@ func (k *keeper) start(req hop.AttachRequest) (*terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTerminal(req.Name, cmd, master, size)
+	t := newTerminal(req.Name, cmd, master, size, k.news)
 	k.wg.Go(t.run)
 	return t, nil
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -222,5 +223,43 @@ func TestTerminalsNeedNamesAndCommands(t *testing.T) {
 		if !errors.As(err, &f) {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+func TestTheAppIsToldWhatATerminalSays(t *testing.T) {
+	p := newPair(t)
+	dir := shortDir(t)
+	w := p.attach(hop.AttachRequest{Name: "talk", Workdir: dir, Argv: []string{
+		"sh", "-c",
+		`stty -echo; printf '\033]2;a title\033\\'; printf '\033]777;notify;Build;is \302\233done\007\a'; read x; printf '\033]133;D;3\007'; sleep 1000`,
+	}})
+	next := func(what string, ok func(hop.TerminalInfo) bool) {
+		t.Helper()
+		for {
+			in, err := p.session.Accept(p.ctx)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			_ = in.Reply(nil)
+			var info hop.TerminalInfo
+			if in.Event.Name != hop.TerminalEvent || json.Unmarshal(in.Event.Body, &info) != nil || info.Name != "talk" {
+				t.Fatalf("told %+v", in.Event)
+			}
+			if ok(info) {
+				return
+			}
+		}
+	}
+	next("title, notification and bell", func(i hop.TerminalInfo) bool {
+		return i.Title == "a title" && i.Notice == "Build: is done" && i.Rang
+	})
+	_, _ = w.term.Write([]byte("\x1b[?1;2c")) // an answer of the viewer's terminal is no typing
+	_, _ = w.term.Write([]byte("\n"))
+	next("what came after somebody typed", func(i hop.TerminalInfo) bool {
+		return i.Title == "a title" && i.Notice == "" && !i.Rang && i.Mark == "D" && i.Code == 3
+	})
+	list, err := p.session.Terminals(p.ctx)
+	if err != nil || len(list) != 1 || list[0].Title != "a title" || list[0].Mark != "D" {
+		t.Errorf("listed as %+v, %v", list, err)
 	}
 }

@@ -42,6 +42,8 @@ type terminal struct {
 	leader  *viewer // typed last: its size counts
 	status  *frame.Status
 	ending  bool // hung up on
+	said    said
+	news    chan<- struct{} // the keeper's: said has changed
 }
 
 // viewer is one attached stream.
@@ -53,10 +55,10 @@ type viewer struct {
 	wake  chan struct{}
 }
 
-func newTerminal(name string, cmd *exec.Cmd, master *os.File, size frame.Size) *terminal {
+func newTerminal(name string, cmd *exec.Cmd, master *os.File, size frame.Size, news chan<- struct{}) *terminal {
 	t := &terminal{
 		name: name, cmd: cmd, pid: cmd.Process.Pid, master: master, started: time.Now(), size: size,
-		over: make(chan struct{}), input: make(chan []byte, 64), screen: newScreen(size),
+		over: make(chan struct{}), input: make(chan []byte, 64), screen: newScreen(size), news: news,
 	}
 	return t
 }
@@ -116,6 +118,7 @@ func (t *terminal) show(p, replies []byte) []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, _ = t.screen.Write(p)
+	t.hear()
 	answered := false
 	for _, v := range t.viewers {
 		if !v.lag && len(v.buf)+len(p) > maxLag {
@@ -183,6 +186,7 @@ func (t *terminal) info() hop.TerminalInfo {
 	defer t.mu.Unlock()
 	return hop.TerminalInfo{
 		Name: t.name, Pid: t.pid, Viewers: len(t.viewers), Size: t.size, Started: t.started.UTC(), Ended: t.status,
+		Title: t.said.title, Notice: t.said.notice, Rang: t.said.rang, Mark: t.said.mark, Code: t.said.code,
 	}
 }
 
@@ -304,6 +308,7 @@ func (t *terminal) listen(st *hop.Stream, v *viewer) {
 			if t.leader != v {
 				t.lead(v)
 			}
+			t.answered(p)
 			t.mu.Unlock()
 			select {
 			case t.input <- append([]byte(nil), p...):

@@ -82,7 +82,19 @@ type TerminalInfo struct {
 	Size    frame.Size    `json:"size,omitzero"`
 	Started time.Time     `json:"started"`
 	Ended   *frame.Status `json:"ended,omitempty"`
+
+	// What its program told of itself by control sequences: the guest's
+	// words, without controls, at most 200 bytes each. Clean them again.
+	Title  string `json:"title,omitempty"`
+	Notice string `json:"notice,omitempty"` // a notification (OSC 9, 777); gone once somebody types
+	Rang   bool   `json:"rang,omitempty"`   // the bell, likewise
+	Mark   string `json:"mark,omitempty"`   // a shell's last mark (OSC 133): A prompt, B input, C output, D end
+	Code   int    `json:"code,omitempty"`   // what D said of the command's end; -1 for nothing
 }
+
+// TerminalEvent is the name of an event whose body is the TerminalInfo of a
+// terminal that has something new to tell.
+const TerminalEvent = "terminal"
 
 // Place says what a destination path means.
 type Place string

@@ -1,0 +1,135 @@
+package guest
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"bottlebar.app/hop"
+	"bottlebar.app/terminal/vt"
+)
+
+// Bounds of what terminals tell of themselves.
+const (
+	maxTold   = 200                    // bytes of a title or a notification
+	tellEvery = 250 * time.Millisecond // between two tellings
+)
+
+// teller is a Screen that knows what a program said besides its text.
+type teller interface{ TakeEvents() []vt.Event }
+
+// said is what a terminal's program told of itself. All text is the guest's,
+// without controls.
+type said struct {
+	title  string
+	notice string // asked for with OSC 9 or 777, and nobody has typed since
+	rang   bool   // BEL, likewise
+	mark   string // the shell's last one (OSC 133), "A" to "D"
+	code   int    // of "D"; -1 if it said none
+	told   bool   // the app knows
+}
+
+// hear takes what was said in the output just written. The caller holds t.mu.
+func (t *terminal) hear() {
+	src, ok := t.screen.(teller)
+	if !ok {
+		return
+	}
+	was := t.said
+	for _, e := range src.TakeEvents() {
+		switch e.Kind {
+		case vt.EventTitle:
+			t.said.title = vt.Clean(e.Text, maxTold)
+		case vt.EventNotify:
+			text := e.Text
+			if e.Title != "" {
+				text = e.Title + ": " + text
+			}
+			t.said.notice = vt.Clean(text, maxTold)
+		case vt.EventBell:
+			t.said.rang = true
+		case vt.EventPrompt:
+			t.said.mark, t.said.code = string(rune(e.Mark)), e.Code
+		}
+	}
+	t.changed(was)
+}
+
+// answered notes that the person typed: what the program wanted was seen. What
+// a viewer's terminal answers by itself is no typing.
+func (t *terminal) answered(p []byte) {
+	if len(p) > 2 && p[0] == 0x1b {
+		switch p[len(p)-1] {
+		case 'c', 'n', 'y', 't', 'I', 'O', '\\', 0x07:
+			return
+		}
+	}
+	was := t.said
+	t.said.notice, t.said.rang = "", false
+	t.changed(was)
+}
+
+func (t *terminal) changed(was said) {
+	if t.said != was {
+		t.said.told = false
+		select {
+		case t.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// tell passes on what terminals say of themselves, each at most as often as
+// tellEvery, until the helper ends.
+func (k *keeper) tell(ctx context.Context) {
+	for {
+		select {
+		case <-k.news:
+		case <-ctx.Done():
+			return
+		}
+		k.mu.Lock()
+		all := make([]*terminal, 0, len(k.terminals))
+		for _, t := range k.terminals {
+			all = append(all, t)
+		}
+		k.mu.Unlock()
+		for _, t := range all {
+			if info, ok := t.untold(); ok {
+				k.h.told(ctx, info)
+			}
+		}
+		pause(ctx, tellEvery)
+	}
+}
+
+// untold returns what the app does not know yet.
+func (t *terminal) untold() (hop.TerminalInfo, bool) {
+	t.mu.Lock()
+	known := t.said.told || t.said == said{}
+	t.said.told = true
+	t.mu.Unlock()
+	return t.info(), !known
+}
+
+// told sends an event about a terminal. One that cannot be sent is no loss:
+// the app asks for the list when it is back.
+func (h *helper) told(ctx context.Context, info hop.TerminalInfo) {
+	body, err := json.Marshal(info)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookConnect)
+	defer cancel()
+	st, err := h.open(ctx, hop.Event)
+	if err != nil {
+		return
+	}
+	defer func() { _ = st.Close() }()
+	stop := context.AfterFunc(ctx, st.Reset)
+	defer stop()
+	if hop.WriteMessage(st, hop.EventMessage{Name: hop.TerminalEvent, Body: body}) == nil {
+		var reply json.RawMessage
+		_ = hop.ReadAnswer(st, &reply) // the app decides nothing
+	}
+}
