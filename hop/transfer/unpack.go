@@ -211,26 +211,30 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	if u.o.Rename != "" && len(u.report.Top) > 1 {
 		return wrong(errors.New("the stream holds more than one file or folder"))
 	}
-	var err error
-	switch h.Typeflag {
-	case tar.TypeDir:
-		err = u.folder(name, h)
-	case tar.TypeReg:
-		err = u.file(name, h, r)
-	case tar.TypeSymlink:
-		if err = checkLink(name, h.Linkname); err == nil {
-			u.links = append(u.links, link{name, h.Linkname})
-			u.report.Links++
-		}
-	case tar.TypeLink:
-		err = u.copyOf(name, h)
-	default:
-		err = fmt.Errorf("it is of a kind that is not copied (%q)", h.Typeflag)
-	}
-	if err != nil {
+	if err := u.lay(name, h, r); err != nil {
 		return wrong(err)
 	}
 	return nil
+}
+
+// lay makes what an entry is, under a name that was checked.
+func (u *unpacker) lay(name string, h *tar.Header, r io.Reader) error {
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return u.folder(name, h)
+	case tar.TypeReg:
+		return u.file(name, h, r)
+	case tar.TypeSymlink:
+		if err := checkLink(name, h.Linkname); err != nil {
+			return err
+		}
+		u.links = append(u.links, link{name, h.Linkname})
+		u.report.Links++
+		return nil
+	case tar.TypeLink:
+		return u.copyOf(name, h)
+	}
+	return fmt.Errorf("it is of a kind that is not copied (%q)", h.Typeflag)
 }
 
 // omit returns the part of name that is left out, and why; "" takes it.

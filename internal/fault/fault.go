@@ -111,7 +111,7 @@ func first(err error, list []error) *Error {
 // joined takes apart what errors.Join made. fmt.Errorf wraps several as well,
 // in one sentence that stays whole.
 func joined(err error) []error {
-	all, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // err itself, not what it wraps
+	all, ok := err.(interface{ Unwrap() []error })
 	if !ok || err.Error() != errors.Join(all.Unwrap()...).Error() {
 		return nil
 	}

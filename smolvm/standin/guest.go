@@ -119,11 +119,7 @@ func mountAll(c bootConfig, dir string) error {
 	if err := mount(root, "proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	// The kernel refuses a fresh /sys to a process that sees none (a bare
-	// chroot, some containers) or has no network namespace of its own. A machine
-	// without it is good for everything but a look at /sys.
-	err := mount(root, "sysfs", "sys", "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-	if err != nil && !c.HostNet && !errors.Is(err, unix.EPERM) {
+	if err := mountSys(root, c.HostNet); err != nil {
 		return err
 	}
 	if err := mountDev(root); err != nil {
@@ -154,6 +150,17 @@ func mountAll(c bootConfig, dir string) error {
 		}
 	}
 	return nil
+}
+
+// mountSys mounts /sys. The kernel refuses a fresh one to a process that sees
+// none (a bare chroot, some containers) or has no network namespace of its own;
+// a machine without it is good for everything but a look at /sys.
+func mountSys(root string, hostNet bool) error {
+	err := mount(root, "sysfs", "sys", "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	if hostNet || errors.Is(err, unix.EPERM) {
+		return nil
+	}
+	return err
 }
 
 func mountVolume(root string, v volume) error {
