@@ -92,6 +92,7 @@ func mergeClaude(old []byte, req hop.SeedRequest) ([]byte, error) {
 	}
 	before := len(top)
 	add(top, "hasCompletedOnboarding", "true")
+	add(top, "theme", `"auto"`) // it asks the terminal whether it is light or dark
 	for k, v := range req.Claude {
 		if json.Valid(v) {
 			add(top, k, string(v))
