@@ -246,9 +246,35 @@ func decisionCells(d snapshot.Decision, now time.Time) [7]string {
 	}
 	return [7]string{
 		d.Time.In(now.Location()).Format("15:04:05"),
-		look.Clean(d.Bottle, 40), verdict, host, look.Clean(d.Rule, 60),
+		look.Clean(d.Bottle, 40), verdict, host, ruleWords(d.Rule),
 		look.Size(d.Up + d.Down), strconv.FormatInt(d.Took.Milliseconds(), 10),
 	}
+}
+
+// ruleWords says in words why something was blocked; rules are shown as they
+// were written.
+func ruleWords(rule string) string {
+	switch rule {
+	case "not-allowed":
+		return "no rule allows it"
+	case "closed":
+		return "before the proof held"
+	case "address":
+		return "private address"
+	case "no-address":
+		return "name not found"
+	case "unreachable":
+		return "nobody answers there"
+	case "sni":
+		return "TLS names another host"
+	case "no-credential":
+		return "no credential is set"
+	case "api-path":
+		return "not an API request"
+	case "api":
+		return "API"
+	}
+	return look.Clean(rule, 60)
 }
 
 // MinSize makes all rows equally high.
