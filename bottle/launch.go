@@ -300,11 +300,15 @@ func (b *Bottle) claim(ctx context.Context) (*sidecar.Sidecar, error) {
 	}
 	car, err := fleet.Claim(ctx)
 	if err != nil {
+		b.rack.halfMade.Store(true)
 		return nil, err
 	}
 	handle, err := json.Marshal(car.Handle())
 	if err == nil {
 		err = b.built(undoStep{Kind: undoSidecar, Data: handle})
+	}
+	if b.rack.halfMade.Load() {
+		b.rack.work.Go(func() { b.rack.clearHalfMade(b.rack.ctx) })
 	}
 	return car, err
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bottlebar.app/cache"
@@ -73,7 +74,8 @@ type Rack struct {
 	bottles []*Bottle // oldest first
 	closed  bool
 
-	preparing sync.Map // key of a prepared home → *sync.Mutex
+	halfMade  atomic.Bool // a sidecar failed, and may have left something on the engine
+	preparing sync.Map    // key of a prepared home → *sync.Mutex
 	work      sync.WaitGroup
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
@@ -115,6 +117,25 @@ func (r *Rack) Close() {
 	}
 	r.cancel()
 	r.work.Wait()
+	if r.halfMade.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		r.clearHalfMade(ctx)
+	}
+}
+
+// clearHalfMade removes sidecars that no bottle claims, after one has failed:
+// an engine that died keeps what was made on it until it is back.
+func (r *Rack) clearHalfMade(ctx context.Context) {
+	fleet, err := r.cfg.Fleet(ctx)
+	if err == nil {
+		_, err = fleet.Sweep(ctx, r.sidecars())
+	}
+	if err != nil {
+		r.cfg.Log.Warn("clearing sidecars that nobody claims", "error", err)
+		return
+	}
+	r.halfMade.Store(false)
 }
 
 // Bottles lists the bottles as they are shown, the newest first.
