@@ -81,7 +81,21 @@ func paragraph(s string, strong bool) *widget.Label {
 func secondParagraph(s string) fyne.CanvasObject {
 	p := paragraph(s, false)
 	p.SizeName = "helperText"
-	return container.New(indent{-5}, p) // a label has 5 around it
+	return container.New(bare{}, p)
+}
+
+// bare takes back the room that a label has around its text, but for a line's gap.
+type bare struct{}
+
+const labelPadding = 5
+
+func (bare) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return o[0].MinSize().SubtractWidthHeight(2*labelPadding, 2*(labelPadding-1))
+}
+
+func (bare) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	o[0].Move(fyne.NewPos(-labelPadding, -(labelPadding - 1)))
+	o[0].Resize(s.AddWidthHeight(2*labelPadding, 2*(labelPadding-1)))
 }
 
 // mono is raw output: monospaced, not wrapped, to be selected.
