@@ -173,6 +173,16 @@ func plain(img *image.RGBA) bool {
 	return len(img.Pix) < 8 || bytes.Equal(img.Pix[4:], img.Pix[:len(img.Pix)-4])
 }
 
+// has says whether some pixel of a picture has that colour.
+func has(img *image.RGBA, c [3]byte) bool {
+	for i := 0; i+3 < len(img.Pix); i += 4 {
+		if [3]byte(img.Pix[i:i+3]) == c {
+			return true
+		}
+	}
+	return false
+}
+
 // difference counts the pixels that are not the same in two pictures of one size.
 func difference(a, b *image.RGBA) int {
 	n := 0

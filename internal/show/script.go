@@ -167,11 +167,23 @@ func session(ctx context.Context, p *play) error {
 	if p.bottle.Driver != "" && p.bottle.Driver != p.driver() {
 		return fmt.Errorf("the sidecar runs as %s, not as %s", p.bottle.Driver, p.driver())
 	}
+	// The window came with the launch; its session is joined once all steps are done.
+	err = until(ctx, "the demo's bottle is drawn in the window", func() (bool, error) {
+		img, err := p.display.Picture(p.session.Area)
+		return err == nil && has(img, demoGreen), err
+	})
+	if err != nil {
+		return err
+	}
 	if err := p.picture(ctx, "session", p.session.Area); err != nil {
 		return err
 	}
 	return p.menuPicture(ctx, "menu-running")
 }
+
+// demoGreen is colour 72 of a terminal's 256, in which the demo draws its bottle
+// and which nothing else in the window has.
+var demoGreen = [3]byte{0x5f, 0xaf, 0x87}
 
 func types(ctx context.Context, p *play) error {
 	if err := p.display.Focus(ctx, p.session); err != nil {
