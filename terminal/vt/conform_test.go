@@ -75,6 +75,7 @@ var conformance = []struct {
 	{"SD with ^", "ecma 8.3.113", "1\r\n2\x1b[2^", "||1|2", 2, 2},
 	{"REP", "ecma 8.3.103", "a\x1b[3b", "aaaa", 1, 5},
 	{"REP wide", "ecma 8.3.103", "日\x1b[2b", "日日日", 1, 7},
+	{"REP after a control function", "ecma 8.3.103", "a\r\x1b[2bb\x1b[m\x1b[2bc\x1b7\x1b[2b", "bc", 1, 3},
 	{"REP of nothing", "ecma 8.3.103", "\x1b[3bX", "X", 1, 2},
 	{"ED below", "ecma 8.3.39", "111\r\n222\r\n333\x1b[2;2H\x1b[J", "111|2", 2, 2},
 	{"ED above", "ecma 8.3.39", "111\r\n222\r\n333\x1b[2;2H\x1b[1J", "|  2|333", 2, 2},

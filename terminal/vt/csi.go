@@ -2,6 +2,9 @@ package vt
 
 // csi carries out a control sequence: ESC [ prefix parameters inter final.
 func (m *machine) csi(final byte) {
+	if final != 'b' || m.prefix != 0 || m.inter != 0 {
+		m.last.ch = 0 // REP repeats what stands right before it
+	}
 	switch {
 	case m.prefix == 0 && m.inter == 0:
 		if !m.csiMove(final) && !m.csiEdit(final) {

@@ -2,6 +2,7 @@ package vt
 
 // escapeFunction carries out ESC inter final.
 func (m *machine) escapeFunction(inter, final byte) {
+	m.last.ch = 0
 	switch inter {
 	case 0:
 		m.plainEscape(final)

@@ -126,6 +126,9 @@ func (m *machine) simpleCSI(b []byte) int {
 
 // control carries out a C0 control.
 func (m *machine) control(c byte) {
+	if c != 0x1b {
+		m.last.ch = 0
+	}
 	switch c {
 	case 0x07:
 		m.emit(Event{Kind: EventBell})

@@ -216,7 +216,7 @@ func (m *machine) repeat(n int) {
 	for n = min(n, m.cols*m.rows); n > 0; n-- {
 		m.putCell(c, width)
 	}
-	m.join.ok = false
+	m.join.ok, m.last.ch = false, 0
 }
 
 // appendText appends what a cell holds as UTF-8.
