@@ -178,6 +178,7 @@ func open(t *testing.T, w *Windows, wo *world, l *loop) *view {
 // painted gives a window its first frame, as the desktop does once it shows it.
 func painted(w *Windows, k key) *view {
 	win := w.open[k]
+	win.Resize(fyne.NewSize(420, 260)) // a small one is painted sooner
 	win.Canvas().Capture()
 	return win.view
 }
