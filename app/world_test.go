@@ -205,13 +205,30 @@ func (h *home) close() {
 	h.app = nil
 }
 
-// sweep ends what a failed test left.
+// sweep ends what a test left running, on purpose or by failing: bottles
+// outlive their owner by design.
 func (h *home) sweep() {
 	ids, _ := os.ReadDir(filepath.Join(h.dir, "b"))
 	for _, id := range ids {
 		cmd := exec.Command(shared.standin, "machine", "stop", "--name", "bottle")
 		cmd.Env = []string{"HOME=" + filepath.Join(h.dir, "b", id.Name(), "home"), "PATH=" + os.Getenv("PATH")}
 		_ = cmd.Run()
+	}
+	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	f := filters.NewArgs(filters.Arg("label", "bottlebar.app="+app.Instance(filepath.Join(h.dir, "state"))))
+	cs, _ := c.ContainerList(ctx, container.ListOptions{All: true, Filters: f})
+	for _, x := range cs {
+		_ = c.ContainerRemove(ctx, x.ID, container.RemoveOptions{Force: true})
+	}
+	ns, _ := c.NetworkList(ctx, network.ListOptions{Filters: f})
+	for _, n := range ns {
+		_ = c.NetworkRemove(ctx, n.ID)
 	}
 }
 
