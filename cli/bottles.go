@@ -74,12 +74,8 @@ func (c *commands) steps() func(snapshot.Bottle) {
 func (c *commands) ls() *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "list the bottles", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			s, err := client.Snapshot(cmd.Context())
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			s, err := client.Snapshot(ctx)
 			if err != nil {
 				return err
 			}
@@ -106,7 +102,7 @@ func (c *commands) ls() *cobra.Command {
 				rows = append(rows, []string{b.Name, state, dash(string(b.Session)), b.Artifact, isolation, up})
 			}
 			return c.table(rows)
-		},
+		}),
 	}
 }
 
@@ -121,20 +117,16 @@ func (c *commands) show() *cobra.Command {
 	var env bool
 	cmd := &cobra.Command{
 		Use: "show NAME", Short: "show one bottle", Args: exactly(1, "name a bottle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			if env {
-				vars, err := client.Environment(cmd.Context(), args[0])
+				vars, err := client.Environment(ctx, args[0])
 				if err != nil {
 					return err
 				}
 				fmt.Fprintln(c.out(), strings.Join(vars, "\n"))
 				return nil
 			}
-			b, err := c.find(cmd.Context(), client, args[0])
+			b, err := c.find(ctx, client, args[0])
 			if err != nil {
 				return err
 			}
@@ -142,7 +134,7 @@ func (c *commands) show() *cobra.Command {
 				return c.printJSON(b)
 			}
 			return c.printBottle(b)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&env, "env", false, "print the variables with which smolvm itself sees the bottle")
 	return cmd
@@ -193,18 +185,14 @@ func (c *commands) logs() *cobra.Command {
 	which := ""
 	cmd := &cobra.Command{
 		Use: "logs NAME", Short: "print a bottle's boot console", Args: exactly(1, "name a bottle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			w := c.guestText(c.out(), c.terminal())
-			err = client.Logs(cmd.Context(), args[0], which, w)
+			err := client.Logs(ctx, args[0], which, w)
 			if cl, ok := w.(*cleaner); ok {
 				cl.flush()
 			}
 			return err
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&which, "log", "console", "console, or startup: why the last boot failed")
 	return cmd
@@ -213,17 +201,13 @@ func (c *commands) logs() *cobra.Command {
 func (c *commands) events() *cobra.Command {
 	return &cobra.Command{
 		Use: "events", Short: "print each change as it happens, one JSON object a line", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			err = client.Watch(cmd.Context(), func(s snapshot.Snapshot) { _ = printLine(c.out(), s) })
-			if cmd.Context().Err() != nil {
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			err := client.Watch(ctx, func(s snapshot.Snapshot) { _ = printLine(c.out(), s) })
+			if ctx.Err() != nil {
 				return nil
 			}
 			return err
-		},
+		}),
 	}
 }
 
@@ -236,13 +220,9 @@ func (c *commands) stop() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			if all {
-				s, err := client.Snapshot(cmd.Context())
+				s, err := client.Snapshot(ctx)
 				if err != nil {
 					return err
 				}
@@ -253,7 +233,7 @@ func (c *commands) stop() *cobra.Command {
 			}
 			var errs []error
 			for _, name := range args {
-				if err := client.Stop(cmd.Context(), name); err != nil {
+				if err := client.Stop(ctx, name); err != nil {
 					errs = append(errs, err)
 				}
 			}
@@ -261,7 +241,7 @@ func (c *commands) stop() *cobra.Command {
 				return failures(errs)
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all bottles")
 	return cmd
@@ -270,12 +250,8 @@ func (c *commands) stop() *cobra.Command {
 func (c *commands) resume() *cobra.Command {
 	return &cobra.Command{
 		Use: "resume NAME", Short: "start a bottle that stopped by itself", Args: exactly(1, "name a bottle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			b, err := client.Resume(cmd.Context(), args[0], c.steps())
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			b, err := client.Resume(ctx, args[0], c.steps())
 			if err != nil {
 				return err
 			}
@@ -284,19 +260,15 @@ func (c *commands) resume() *cobra.Command {
 			}
 			fmt.Fprintln(c.out(), b.Name)
 			return nil
-		},
+		}),
 	}
 }
 
 func (c *commands) prove() *cobra.Command {
 	return &cobra.Command{
 		Use: "prove NAME", Short: "run the escape test and print each attempt", Args: exactly(1, "name a bottle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			p, err := client.Prove(cmd.Context(), args[0])
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			p, err := client.Prove(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -309,7 +281,7 @@ func (c *commands) prove() *cobra.Command {
 				return exitError{1}
 			}
 			return err
-		},
+		}),
 	}
 }
 

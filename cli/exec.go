@@ -27,24 +27,20 @@ func (c *commands) exec() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "exec NAME -- COMMAND…", Short: "run a command in a bottle; its exit code is passed through",
 		Args: atLeast(2, "name a bottle and, after --, a command"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			req.Argv, req.TimeoutMS = args[1:], timeout.Milliseconds()
 			if req.Terminal {
 				req.Size = sizeOf(c.env.Stdout)
 			}
-			conn, err := client.Exec(cmd.Context(), args[0], req)
+			conn, err := client.Exec(ctx, args[0], req)
 			if err != nil {
 				return err
 			}
 			if req.Terminal && isTerminal(c.env.Stdin) && c.terminal() {
-				return c.interactive(cmd.Context(), conn, req.Size)
+				return c.interactive(ctx, conn, req.Size)
 			}
-			return c.plain(cmd.Context(), conn)
-		},
+			return c.plain(ctx, conn)
+		}),
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&req.Terminal, "terminal", "t", false, "give the command a terminal")
@@ -62,13 +58,9 @@ func (c *commands) attach() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "attach NAME", Short: "show a bottle's session in this terminal; Ctrl-\\ leaves it running",
 		Args: exactly(1, "name a bottle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return c.attachTo(cmd.Context(), client, args[0], req)
-		},
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			return c.attachTo(ctx, client, args[0], req)
+		}),
 	}
 	cmd.Flags().StringVar(&req.Session, "session", "", "main, shell, or new-shell")
 	cmd.Flags().BoolVar(&req.Again, "again", false, "start the session's command again if it has ended")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,12 +26,8 @@ func noVerb(cmd *cobra.Command, _ []string) error {
 func (c *commands) libraryLs() *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "list the artifacts", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			s, err := client.Snapshot(cmd.Context())
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			s, err := client.Snapshot(ctx)
 			if err != nil {
 				return err
 			}
@@ -50,7 +47,7 @@ func (c *commands) libraryLs() *cobra.Command {
 				rows = append(rows, []string{name, c.clean(a.Image), a.Platform, size(a.Size), ago(a.Added, time.Now()), used})
 			}
 			return c.table(rows)
-		},
+		}),
 	}
 }
 
@@ -95,13 +92,9 @@ func (c *commands) libraryPack() *cobra.Command {
 	var req control.PackRequest
 	cmd := &cobra.Command{
 		Use: "pack IMAGE", Short: "pack a registry image with smolvm and add it", Args: exactly(1, "name an image"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			req.Image = args[0]
-			a, err := client.PackArtifact(cmd.Context(), req, func(p control.Progress) {
+			a, err := client.PackArtifact(ctx, req, func(p control.Progress) {
 				if p.Line != "" && !c.json {
 					fmt.Fprintln(c.env.Stderr, c.clean(p.Line))
 				}
@@ -110,7 +103,7 @@ func (c *commands) libraryPack() *cobra.Command {
 				return err
 			}
 			return c.printArtifact(a)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&req.Name, "name", "", "its name in the library (default: the image's)")
@@ -122,47 +115,35 @@ func (c *commands) libraryPack() *cobra.Command {
 func (c *commands) libraryRm() *cobra.Command {
 	return &cobra.Command{
 		Use: "rm NAME…", Short: "remove artifacts", Args: atLeast(1, "name an artifact"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			for _, name := range args {
-				if err := client.RemoveArtifact(cmd.Context(), name); err != nil {
+				if err := client.RemoveArtifact(ctx, name); err != nil {
 					return err
 				}
 			}
 			return nil
-		},
+		}),
 	}
 }
 
 func (c *commands) libraryRename() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename NAME NEW", Short: "give an artifact another name", Args: exactly(2, "give the name it has and the new one"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			a, err := client.RenameArtifact(cmd.Context(), args[0], args[1])
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			a, err := client.RenameArtifact(ctx, args[0], args[1])
 			if err != nil {
 				return err
 			}
 			return c.printArtifact(a)
-		},
+		}),
 	}
 }
 
 func (c *commands) libraryVerify() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify NAME", Short: "read an artifact's bytes again", Args: exactly(1, "name an artifact"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			a, err := client.VerifyArtifact(cmd.Context(), args[0], nil)
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			a, err := client.VerifyArtifact(ctx, args[0], nil)
 			if err != nil {
 				return err
 			}
@@ -171,7 +152,7 @@ func (c *commands) libraryVerify() *cobra.Command {
 			}
 			fmt.Fprintf(c.out(), "%s: intact\n", a.Name)
 			return nil
-		},
+		}),
 	}
 }
 
@@ -233,17 +214,13 @@ func (c *commands) libraryPin() *cobra.Command {
 	off := false
 	cmd := &cobra.Command{
 		Use: "pin NAME", Short: "keep an artifact from pruning", Args: exactly(1, "name an artifact"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			a, err := client.PinArtifact(cmd.Context(), args[0], !off)
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			a, err := client.PinArtifact(ctx, args[0], !off)
 			if err != nil {
 				return err
 			}
 			return c.printArtifact(a)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&off, "off", false, "let it be pruned again")
 	return cmd
@@ -254,13 +231,9 @@ func (c *commands) libraryPrune() *cobra.Command {
 	var unused time.Duration
 	cmd := &cobra.Command{
 		Use: "prune", Short: "remove prepared machines that no launch would use, and unused artifacts where asked", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
 			req.UnusedMS = unused.Milliseconds()
-			r, err := client.Prune(cmd.Context(), req)
+			r, err := client.Prune(ctx, req)
 			if err != nil {
 				return err
 			}
@@ -276,7 +249,7 @@ func (c *commands) libraryPrune() *cobra.Command {
 			}
 			fmt.Fprintf(c.out(), "%s %s\n", size(r.Bytes), word)
 			return nil
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.DurationVar(&unused, "unused", 0, "also artifacts that are not pinned and were not used for that long, such as 720h")

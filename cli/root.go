@@ -173,4 +173,15 @@ func (c *commands) owner(ctx context.Context) (*control.Client, error) {
 	return client, nil
 }
 
+// asking runs a verb that asks the owner of the bottles.
+func (c *commands) asking(verb func(ctx context.Context, client *control.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		client, err := c.owner(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return verb(cmd.Context(), client, args)
+	}
+}
+
 func (c *commands) out() io.Writer { return c.env.Stdout }

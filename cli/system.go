@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -19,12 +20,8 @@ func (c *commands) policy() *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "what bottles may reach", RunE: noVerb}
 	cmd.AddCommand(&cobra.Command{
 		Use: "show [NAME]", Short: "print the effective policy", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			p, err := client.Policy(cmd.Context(), strings.Join(args, ""))
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			p, err := client.Policy(ctx, strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
@@ -36,7 +33,7 @@ func (c *commands) policy() *cobra.Command {
 				rows = append(rows, []string{c.clean(r.Host), strconv.Itoa(r.Port), r.Via, r.Origin, strconv.Itoa(r.Hits)})
 			}
 			return c.table(rows)
-		},
+		}),
 	})
 	return cmd
 }
@@ -44,12 +41,8 @@ func (c *commands) policy() *cobra.Command {
 func (c *commands) activity() *cobra.Command {
 	return &cobra.Command{
 		Use: "activity NAME", Short: "what a bottle reached, and what was refused", Args: exactly(1, "name a bottle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			list, err := client.Activity(cmd.Context(), args[0])
+		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
+			list, err := client.Activity(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -61,7 +54,7 @@ func (c *commands) activity() *cobra.Command {
 				rows = append(rows, c.decision(d))
 			}
 			return c.table(rows)
-		},
+		}),
 	}
 }
 
@@ -88,45 +81,33 @@ func (c *commands) credential() *cobra.Command {
 	kind := ""
 	set := &cobra.Command{
 		Use: "set", Short: "store an API key or a subscription token, asked for or read from standard input", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
 			secret, err := c.readSecret()
 			if err != nil {
 				return err
 			}
-			st, err := client.SetCredential(cmd.Context(), kind, secret)
+			st, err := client.SetCredential(ctx, kind, secret)
 			if err != nil {
 				return err
 			}
 			return c.printCredential(st)
-		},
+		}),
 	}
 	set.Flags().StringVar(&kind, "kind", "", "api-key or token (default: told by its beginning)")
 	cmd.AddCommand(set, &cobra.Command{
 		Use: "status", Short: "say what is stored, by its last four characters", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			st, err := client.CredentialStatus(cmd.Context())
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			st, err := client.CredentialStatus(ctx)
 			if err != nil {
 				return err
 			}
 			return c.printCredential(st)
-		},
+		}),
 	}, &cobra.Command{
 		Use: "clear", Short: "forget the credential", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return client.ClearCredential(cmd.Context())
-		},
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			return client.ClearCredential(ctx)
+		}),
 	})
 	return cmd
 }
@@ -164,12 +145,8 @@ func (c *commands) printCredential(st control.CredentialStatus) error {
 func (c *commands) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "check what Bottlebar needs, with a cure for what is missing", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.owner(cmd.Context())
-			if err != nil {
-				return err
-			}
-			checks, err := client.Doctor(cmd.Context())
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			checks, err := client.Doctor(ctx)
 			if err != nil {
 				return err
 			}
@@ -186,7 +163,7 @@ func (c *commands) doctor() *cobra.Command {
 				return exitError{1}
 			}
 			return err
-		},
+		}),
 	}
 }
 
