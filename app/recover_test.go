@@ -40,19 +40,28 @@ func runChild() {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
-	_, err = a.Launch(context.Background(), control.LaunchRequest{Artifact: "demo"}, func(b snapshot.Bottle) {
+	req := control.LaunchRequest{Artifact: "demo"}
+	vim := os.Getenv(vimEnv)
+	if vim != "" {
+		req = control.LaunchRequest{Artifact: vim, Command: edit}
+	}
+	_, err = a.Launch(context.Background(), req, func(b snapshot.Bottle) {
 		for _, s := range b.Steps {
 			if s.State != snapshot.StepWaiting {
 				fmt.Println(s.Name)
 			}
 		}
 	})
+	if vim != "" && err == nil {
+		fmt.Println("vim", strconv.Quote(typeIntoVim(a, vim)))
+	}
 	fmt.Println("launched", err)
 	select {}
 }
 
-// killAt starts a child that launches, and kills it when a line comes.
-func killAt(t *testing.T, h *home, line string) {
+// killAt starts a child that launches, and kills it when a line comes, which it
+// returns.
+func killAt(t *testing.T, h *home, line string) string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -78,12 +87,16 @@ func killAt(t *testing.T, h *home, line string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	for s := bufio.NewScanner(out); s.Scan(); {
+	var said []string
+	s := bufio.NewScanner(out)
+	for s.Buffer(nil, 1<<20); s.Scan(); {
 		if strings.HasPrefix(s.Text(), line) {
-			return
+			return s.Text()
 		}
+		said = append(said, s.Text())
 	}
-	t.Fatalf("the child never said %q", line)
+	t.Fatalf("the child never said %q, but %q", line, said)
+	return ""
 }
 
 func binariesDir(t *testing.T) string {
