@@ -25,11 +25,15 @@ func (a *App) Watch(ctx context.Context) <-chan snapshot.Snapshot { return a.bus
 func (a *App) Launch(ctx context.Context, req control.LaunchRequest, progress func(snapshot.Bottle)) (snapshot.Bottle, error) {
 	ctx, done := a.during(ctx)
 	defer done()
-	return a.Begin(ctx, req, func(id string) {
+	b, err := a.Begin(ctx, req, func(id string) {
 		if progress != nil {
 			a.follow(ctx, id, progress)
 		}
 	})
+	if err == nil && progress != nil {
+		progress(b) // the last step, too: what follows a snapshot may come late
+	}
+	return b, err
 }
 
 // Begin is Launch that tells the bottle's ID as soon as it has one.

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -14,13 +16,17 @@ var ErrOwned = errors.New("another Bottlebar owns the bottles")
 type lock struct{ f *flock.Flock }
 
 func takeLock(path string) (*lock, error) {
+	// A command that an owner was about to start when it was killed holds the
+	// lock for another moment.
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
 	f := flock.New(path)
-	ok, err := f.TryLock()
+	ok, err := f.TryLockContext(ctx, 20*time.Millisecond)
+	if !ok && (err == nil || errors.Is(err, context.DeadlineExceeded)) {
+		return nil, ErrOwned
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, ErrOwned
 	}
 	return &lock{f}, nil
 }

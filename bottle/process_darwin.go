@@ -36,9 +36,10 @@ func inspect(pid int) (process, error) {
 	return p, nil
 }
 
-// processes lists the arguments of the user's processes.
+// processes lists the arguments and, after them, the environment of the user's
+// processes, joined by spaces.
 func processes(ctx context.Context) (map[int]string, error) {
-	b, err := exec.CommandContext(ctx, "/bin/ps", "-xo", "pid=,args=", "-ww").Output()
+	b, err := exec.CommandContext(ctx, "/bin/ps", "-xEo", "pid=,args=", "-ww").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing processes: %w", err)
 	}
@@ -46,7 +47,7 @@ func processes(ctx context.Context) (map[int]string, error) {
 	for line := range strings.SplitSeq(string(b), "\n") {
 		id, args, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if pid, err := strconv.Atoi(id); ok && err == nil {
-			out[pid] = args
+			out[pid] = args + " "
 		}
 	}
 	return out, nil

@@ -83,8 +83,8 @@ func inetSockets(table string, open map[string]bool) ([]string, error) {
 	return out, nil
 }
 
-// processes lists the arguments of every process that may be looked at, joined
-// by spaces.
+// processes lists the arguments and, after them, the environment of every
+// process that may be looked at, joined by spaces.
 func processes(context.Context) (map[int]string, error) {
 	names, err := os.ReadDir("/proc")
 	if err != nil {
@@ -97,7 +97,8 @@ func processes(context.Context) (map[int]string, error) {
 			continue
 		}
 		if args, err := os.ReadFile(filepath.Join("/proc", n.Name(), "cmdline")); err == nil && len(args) > 0 {
-			out[pid] = strings.ReplaceAll(strings.TrimRight(string(args), "\x00"), "\x00", " ")
+			env, _ := os.ReadFile(filepath.Join("/proc", n.Name(), "environ"))
+			out[pid] = strings.ReplaceAll(string(args)+string(env), "\x00", " ")
 		}
 	}
 	return out, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,6 +61,9 @@ func (r *Rack) Reconcile(ctx context.Context, tick <-chan time.Time) Report {
 		})
 	}
 	wg.Wait()
+	// The engine may still be making what an owner that was killed had asked for:
+	// it is looked for again later.
+	r.halfMade.Store(slices.ContainsFunc(entries, func(e *entry) bool { return e.Phase == launching }))
 	cleared, err := r.clearStrangers(ctx, known)
 	rep.Cleared = append(rep.Cleared, cleared...)
 	if err != nil {

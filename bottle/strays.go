@@ -40,7 +40,11 @@ func (r *Rack) killStrays(ctx context.Context, in *smolvm.Install, id string) er
 	if err != nil {
 		return err
 	}
-	homes := []string{filepath.Join(reach, homeName) + "/", filepath.Join(r.cfg.Paths.folder(id), homeName) + "/"}
+	var homes []string
+	for _, dir := range []string{reach, r.cfg.Paths.folder(id)} {
+		home := filepath.Join(dir, homeName)
+		homes = append(homes, home+"/", "HOME="+home+" ")
+	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -62,7 +66,8 @@ func (r *Rack) killStrays(ctx context.Context, in *smolvm.Install, id string) er
 }
 
 // strays lists processes of the command's installation with an argument in one
-// of the homes.
+// of the homes, or with one for their own: a create that outlived a killed app
+// makes a removed home anew.
 func strays(ctx context.Context, command string, homes []string) ([]int, error) {
 	all, err := processes(ctx)
 	if err != nil {

@@ -94,6 +94,9 @@ func (b *Bottle) undo(ctx context.Context, u undoStep, car *sidecar.Sidecar) err
 // removeMachine stops and deletes the machine in a bottle's home.
 func (r *Rack) removeMachine(ctx context.Context, id string) error {
 	if _, err := os.Stat(filepath.Join(r.cfg.Paths.folder(id), homeName)); errors.Is(err, fs.ErrNotExist) {
+		if in, err := r.cfg.Install(ctx); err == nil {
+			return r.killStrays(ctx, in, id) // one may be about to make it
+		}
 		return nil
 	}
 	in, err := r.cfg.Install(ctx)
