@@ -103,6 +103,19 @@ var conformance = []struct {
 	{"DEC graphics", "vt table 2-4", "\x1b(0lqk\x1b(Bq", "┌─┐q", 1, 5},
 	{"SO SI", "ecma 8.3.124", "\x1b)0q\x0eq\x0fq", "q─q", 1, 4},
 	{"SS2", "ecma 8.3.141", "\x1b*0q\x1bNqq", "q─q", 1, 4},
+	{"SS3", "ecma 8.3.142", "\x1b+0q\x1bOqq", "q─q", 1, 4},
+	{"LS2 LS3", "ecma 8.3.78", "\x1b*0\x1b+A\x1bnq\x1bo#\x0f#", "─£#", 1, 4},
+	{"an unknown set is ASCII", "vt SCS", "\x1b(Kq[", "q[", 1, 3},
+	{"DECST8C", "vt DECST8C", "\x1b[3g\x1b[?5W\tX", "        X", 1, 10},
+	{"XTSAVE XTRESTORE", "ctl CSI ? s", "\x1b[?7s\x1b[?7l\x1b[?7r0123456789a", "0123456789|a", 2, 2},
+	{"DECCOLM clears where it may", "vt DECCOLM", "abc\x1b[?40h\x1b[?3hX", "X", 1, 2},
+	{"DECCOLM without 40", "ctl mode 40", "abc\x1b[?3hX", "abcX", 1, 5},
+	{"DECNCSM keeps", "vt DECNCSM", "abc\x1b[?40h\x1b[?95h\x1b[?3hX", "Xbc", 1, 2},
+	{"DECSLRM refuses one column", "vt DECSLRM", "abc\x1b[?69h\x1b[3;3sX", "abcX", 1, 5},
+	{"DECSLRM wraps at its margin", "vt DECSLRM", "\x1b[?69h\x1b[3;5s\x1b[1;3H日日", "  日|  日", 2, 5},
+	{"origin mode with both margins", "vt DECOM", "\x1b[?69h\x1b[3;6s\x1b[2;4r\x1b[?6h\x1b[2;2HX", "||   X", 3, 5},
+	{"ICH outside the margins", "vt ICH", "0123456789\x1b[?69h\x1b[3;6s\x1b[1;9H\x1b[@", "0123456789", 1, 9},
+	{"RI with side margins", "vt RI", "0123456789\x1b[?69h\x1b[3;6s\x1b[1;3H\x1bM", "01    6789|  2345", 1, 3},
 	{"British", "vt SCS", "\x1b(A#", "£", 1, 2},
 
 	{"DECSLRM", "vt DECSLRM", "\x1b[?69h\x1b[3;6s\x1b[1;3Habcdef", "  abcd|  ef", 2, 5},
@@ -245,6 +258,39 @@ func TestReports(t *testing.T) {
 				t.Errorf("answer is %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestEveryModeIsKeptAndReported sets and resets each mode that there is and
+// asks for it by DECRQM.
+func TestEveryModeIsKeptAndReported(t *testing.T) {
+	ask := func(form string, n int) {
+		t.Helper()
+		term := New(Options{Cols: 10, Rows: 5})
+		for final, want := range map[string]int{"h": 1, "l": 2} {
+			fmt.Fprintf(term, "\x1b["+form+"%d%s", n, final)
+			term.TakeReplies(nil)
+			fmt.Fprintf(term, "\x1b["+form+"%d$p", n)
+			if got := string(term.TakeReplies(nil)); got != fmt.Sprintf("\x1b["+form+"%d;%d$y", n, want) {
+				t.Errorf("mode %s%d after %s is reported as %q", form, n, final, got)
+			}
+		}
+	}
+	for _, n := range []int{2, 4, 12, 20} {
+		ask("", n)
+	}
+	for _, n := range []int{
+		1, 3, 4, 5, 6, 7, 8, 9, 12, 25, 40, 45, 47, 66, 67, 69, 95, 1000, 1002, 1003, 1004, 1005, 1006, 1007,
+		1015, 1016, 1036, 1047, 1049, 2004, 2026, 2027, 2031, 2048,
+	} {
+		ask("?", n)
+	}
+	for _, n := range []int{1001, 1034, 2, 9001, 99999} {
+		term := New(Options{})
+		fmt.Fprintf(term, "\x1b[?%dh\x1b[?%d$p", n, n)
+		if got := string(term.TakeReplies(nil)); got != fmt.Sprintf("\x1b[?%d;0$y", n) {
+			t.Errorf("mode %d, which there is not, is reported as %q", n, got)
+		}
 	}
 }
 
