@@ -355,3 +355,24 @@ func removeContainer(t *testing.T, id string) {
 		t.Fatal(err)
 	}
 }
+
+// A guest that fills the console past its budget is stopped, also when smolvm
+// fails to do it: no bottle is called stopped while its VM runs.
+func TestABottleIsNotCalledStoppedWhileItsVMRuns(t *testing.T) {
+	h := newHome(t, "driver = \"process\"\n", "STANDIN_FAULT=stop:exit=1")
+	h.open()
+	h.add()
+	b := h.launch()
+	pid := vmPID(t, h, b.ID)
+	if err := kill(pid); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the bottle to be stopped", func() bool {
+		got, ok := h.bottle(b.ID)
+		return ok && got.State == snapshot.Stopped
+	})
+	if left := processes(t, filepath.Join(h.dir, "b", b.ID)); len(left) > 0 {
+		t.Errorf("stopped, and yet there runs %v", left)
+	}
+	delete(h.env, "STANDIN_FAULT")
+}

@@ -2,12 +2,14 @@ package bottle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"bottlebar.app/internal/fault"
+	"bottlebar.app/smolvm"
 	"bottlebar.app/snapshot"
 )
 
@@ -176,8 +178,10 @@ func (b *Bottle) halt(ctx context.Context, why *snapshot.Problem) error {
 		}
 	}
 	b.mu.Unlock()
-	if client, err := b.smolvm(ctx); err == nil {
-		_ = client.Stop(ctx, machineName) // it may have ended by itself
+	if err := b.endMachine(ctx); err != nil {
+		err = fault.Wrap(err, "stopping the VM of "+b.name, "stop the bottle again")
+		b.set(func() { b.state, b.problem = snapshot.Lost, problemOf(err) })
+		return err
 	}
 	b.mu.Lock()
 	b.entry.Undo = remove
@@ -190,6 +194,25 @@ func (b *Bottle) halt(ctx context.Context, why *snapshot.Problem) error {
 		}
 	})
 	return err
+}
+
+// endMachine stops the machine by its name and, where smolvm cannot, by its
+// process: nothing may call a bottle stopped whose VM runs.
+func (b *Bottle) endMachine(ctx context.Context) error {
+	in, err := b.rack.cfg.Install(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := b.smolvm(ctx)
+	if err != nil {
+		return err
+	}
+	stop, cancel := context.WithTimeout(ctx, undoTimeout)
+	defer cancel()
+	if err := client.Stop(stop, machineName); err != nil && !errors.Is(err, smolvm.ErrUnknownMachine) {
+		b.rack.cfg.Log.Warn("stopping a machine by its process", "bottle", b.name, "error", err)
+	}
+	return b.rack.killStrays(ctx, in, b.id)
 }
 
 // renewSidecar replaces a sidecar that died. Nothing leaves the bottle until
