@@ -34,8 +34,8 @@ func newFindBar(v *view) *findBar {
 		look.NewButton("Newer", func() { v.term.FindNext(true) }),
 		look.NewButton("Done", f.close),
 	)
-	content := container.NewBorder(nil, nil, nil, look.Pad(buttons, 0, look.Gap), f.entry)
-	f.root = container.NewStack(look.NewFill(look.ColorRaised), look.Pad(content, look.Step, look.Step))
+	content := container.NewBorder(nil, nil, nil, look.Row(look.Gap, look.NewSpace(0, 0), buttons), f.entry)
+	f.root = container.NewStack(look.NewFill(look.ColorRaised), look.Pad(content, look.Step, look.Edge))
 	v.term.OnFound = f.found
 	return f
 }
