@@ -42,8 +42,10 @@ func press(t *testing.T, s *screen, label string) {
 
 func running3() []snapshot.Bottle {
 	return []snapshot.Bottle{
-		{ID: "b1", Name: "api-refactor", State: snapshot.Ready}, {ID: "b2", Name: "docs-fix", State: snapshot.Starting},
-		{ID: "b3", Name: "old-fix", State: snapshot.Stopped}, {ID: "b4", Name: "broken", State: snapshot.Failed},
+		{ID: "b1", Name: "api-refactor", State: snapshot.Ready},
+		{ID: "b2", Name: "docs-fix", State: snapshot.Starting},
+		{ID: "b3", Name: "old-fix", State: snapshot.Stopped},
+		{ID: "b4", Name: "broken", State: snapshot.Failed},
 	}
 }
 
