@@ -36,6 +36,7 @@ type Bottle struct {
 	exit      *int
 	transfer  *snapshot.Transfer
 	recent    *ledger
+	diary     diary
 	stop      context.CancelFunc // cancels the launch that runs
 	live      *live              // nil while nothing runs
 	proof     *snapshot.Proof

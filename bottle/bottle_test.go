@@ -381,3 +381,20 @@ func TestAReleaseThatMustNotBeUsedIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTheLogsOfSidecarAndHelperAreBoundedCleanLines(t *testing.T) {
+	var d diary
+	at := time.Unix(1000, 0)
+	for i := range diarySize + 3 {
+		d.add(at, hop.Happening{Kind: hop.EventRefused, Text: fmt.Sprint("try ", i, " \x1b[2J"), Number: 4})
+	}
+	lines := strings.Split(strings.TrimSpace(d.text()), "\n")
+	if len(lines) != diarySize || !strings.HasPrefix(lines[0], "1970-01-01T00:16:40Z refused: try 3 ") || strings.ContainsRune(d.text(), 0x1b) {
+		t.Errorf("%d lines, the first %q", len(lines), lines[0])
+	}
+	l := newLedger()
+	l.add(egress.Decision{Time: at, Kind: egress.Denied, Via: "connect", Host: "evil.example\x1b", Port: 443, Reason: egress.NotAllowed, Count: 2})
+	if got := l.text(); !strings.HasPrefix(got, "1970-01-01T00:16:40Z connect denied evil.example") || strings.Count(got, "\n") != 1 || strings.ContainsRune(got, 0x1b) {
+		t.Errorf("the sidecar's log reads %q", got)
+	}
+}

@@ -7,14 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/smolvm"
 )
 
 // Log opens one of the bottle's logs: "console" is what the VM said while it
-// booted and since, "startup" why its last boot failed. What is in them was
-// written inside.
+// booted and since, "startup" why its last boot failed (both written inside),
+// "sidecar" what was reached or refused, "helper" what happened at its pipe
+// since this owner has it.
 func (b *Bottle) Log(ctx context.Context, which string) (io.ReadCloser, error) {
 	name := ""
 	switch which {
@@ -22,8 +24,12 @@ func (b *Bottle) Log(ctx context.Context, which string) (io.ReadCloser, error) {
 		name = "agent-console.log"
 	case "startup":
 		name = "agent-startup-error.log"
+	case "sidecar":
+		return io.NopCloser(strings.NewReader(b.recent.text())), nil
+	case "helper":
+		return io.NopCloser(strings.NewReader(b.diary.text())), nil
 	default:
-		return nil, fault.New("reading a log of "+b.name, "there is no log "+which, "the logs are console and startup")
+		return nil, fault.New("reading a log of "+b.name, "there is no log "+which, "the logs are console, startup, sidecar and helper")
 	}
 	client, err := b.smolvm(ctx)
 	if err != nil {

@@ -17,6 +17,7 @@ func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // happened is told what goes on at the pipe; it must not block.
 func (b *Bottle) happened(h hop.Happening) {
+	b.diary.add(b.rack.cfg.Now(), h)
 	log := b.rack.cfg.Log.With("bottle", b.name, "what", h.Text)
 	switch h.Kind {
 	case hop.EventUp:

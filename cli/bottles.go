@@ -184,7 +184,7 @@ func (c *commands) printBottle(b snapshot.Bottle) error {
 func (c *commands) logs() *cobra.Command {
 	which := ""
 	cmd := &cobra.Command{
-		Use: "logs NAME", Short: "print a bottle's boot console", Args: exactly(1, "name a bottle"),
+		Use: "logs NAME", Short: "print a bottle's logs: the boot console, or with --log its sidecar's and its helper's", Args: exactly(1, "name a bottle"),
 		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
 			w := c.guestText(c.out(), c.terminal())
 			err := client.Logs(ctx, args[0], which, w)
@@ -194,7 +194,7 @@ func (c *commands) logs() *cobra.Command {
 			return err
 		}),
 	}
-	cmd.Flags().StringVar(&which, "log", "console", "console, or startup: why the last boot failed")
+	cmd.Flags().StringVar(&which, "log", "console", "console, startup (why the last boot failed), sidecar, or helper")
 	return cmd
 }
 

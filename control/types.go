@@ -41,7 +41,7 @@ type Core interface {
 	// Forward connects to a TCP port of the bottle's own loopback, and carries
 	// bytes between it and conn until either ends.
 	Forward(ctx context.Context, name string, req ForwardRequest, conn io.ReadWriter) error
-	// Logs opens one of a bottle's logs: "console", "sidecar" or "helper".
+	// Logs opens one of a bottle's logs: "console", "startup", "sidecar" or "helper".
 	Logs(ctx context.Context, name, which string) (io.ReadCloser, error)
 	// Environment lists the variables that let smolvm itself look at a bottle.
 	Environment(ctx context.Context, name string) ([]string, error)
