@@ -85,10 +85,11 @@ func typeIntoVim(a *app.App, bottle string) string {
 		if r := term.TakeReplies(nil); len(r) > 0 {
 			keys <- r
 		}
-		seen := ""
-		term.View(func(s *vt.Screen) { seen = s.Selected(s.All()) })
+		seen, row := "", 0
+		term.View(func(s *vt.Screen) { seen, row = s.Selected(s.All()), s.Cursor.Y })
 		if len(steps) == 0 {
-			if strings.Contains(seen, ":\"done") {
+			// The command is typed, and done once the cursor is back in the text.
+			if strings.Contains(seen, ":\"done") && row != int(window.Rows)-1 {
 				return picture(term)
 			}
 			continue
