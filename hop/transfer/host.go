@@ -11,11 +11,14 @@ import (
 // HostOptions are those for a person's own disk: names that the file system
 // of a Mac takes for one another are refused, and metadata that acts by itself
 // is left out. With git set, so is everything under a name equal to .git: what
-// lies there runs when somebody uses git near it.
+// lies there runs when somebody uses git near it. On a Mac all of it is marked
+// as fetched from elsewhere, so that the system asks before it opens or runs
+// any.
 func HostOptions(git bool) Options {
 	return Options{
 		Exists: ExistsUnique,
 		Fold:   foldPath,
+		Stamp:  stampHost,
 		Omit: func(element string) string {
 			folded := foldPath(element)
 			switch {
