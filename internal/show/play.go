@@ -296,3 +296,19 @@ func (p *play) open(ctx context.Context, ok func(xdrive.Window) bool, path ...tr
 	}
 	return w, p.display.Focus(ctx, w)
 }
+
+// press chooses a menu entry again and again until what it is for has begun: a
+// click that falls into a rebuild of the menu is lost. begun may take its time
+// to see it, and ends with its context; the entry has to be one that a second
+// click does no harm to.
+func (p *play) press(ctx context.Context, what string, begun func(context.Context) bool, path ...traytest.Match) error {
+	return until(ctx, what, func() (bool, error) {
+		short, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		err := p.app.icon.Click(short, path...)
+		if begun(short) {
+			return true, nil
+		}
+		return false, err
+	})
+}

@@ -263,7 +263,13 @@ func tells(ctx context.Context, p *play) error {
 }
 
 func stops(ctx context.Context, p *play) error {
-	if err := p.app.icon.Click(ctx, p.isBottle, traytest.Exact("Stop")); err != nil {
+	begun := func(ctx context.Context) bool {
+		return until(ctx, "the bottle is not ready any more", func() (bool, error) {
+			all, err := rows[bottle](ctx, p.stage, "ls", "--json")
+			return err == nil && (len(all) == 0 || all[0].State != "ready"), err
+		}) == nil
+	}
+	if err := p.press(ctx, "the bottle stops", begun, p.isBottle, traytest.Exact("Stop")); err != nil {
 		return err
 	}
 	return until(ctx, "no bottle is listed", func() (bool, error) {
@@ -276,7 +282,15 @@ func quits(ctx context.Context, p *play) error {
 	if err := p.menuPicture(ctx, "menu-after-stop"); err != nil {
 		return err
 	}
-	if err := p.app.icon.Click(ctx, traytest.Exact("Quit Bottlebar")); err != nil {
+	begun := func(ctx context.Context) bool {
+		select {
+		case <-p.app.ended:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	if err := p.press(ctx, "the app ends", begun, traytest.Exact("Quit Bottlebar")); err != nil {
 		return err
 	}
 	if err := p.app.wait(ctx); err != nil {
