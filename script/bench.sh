@@ -22,3 +22,6 @@ go list -f '{{.Dir}}' "$@" | while read -r dir; do
   grep -qs '^func Benchmark' "$dir"/*_test.go || continue
   go test -run '^$' -bench . -benchmem -timeout 30m "$dir" </dev/null | table
 done
+
+# In the real toolkit, on a screen in memory: the terminal beside an empty window.
+[ "$*" != ./... ] || { printf '\nbottlebar.app/internal/latency\n'; go run ./internal/latency | table; }

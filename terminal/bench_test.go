@@ -80,8 +80,8 @@ func bench120(b *testing.B, fonts *Fonts) (*Terminal, *sync.Mutex) {
 }
 
 // BenchmarkKeyToRows is our own time for a typed key while 10 MB/s arrive: to
-// encode and queue it, to take in its echo with all that came before, and to
-// paint the changed rows. Reported: the median and the 99th of a hundred.
+// encode and queue it, to wait for its echo, to take it in with all that came
+// before, and to paint the changed rows. Reported: the median and the 99th of a hundred.
 func BenchmarkKeyToRows(b *testing.B) {
 	test.NewTempApp(b)
 	term, ui := bench120(b, testFonts(b))

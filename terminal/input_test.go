@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -258,4 +260,35 @@ func TestRepeatsAndReleasesAreToldToWhoAsked(t *testing.T) {
 		term.FocusGained()
 		term.KeyUp(up)
 	})
+}
+
+// echoing answers each write with the same bytes.
+type echoing struct{ *flood }
+
+func (e echoing) Read(p []byte) (int, error) {
+	select {
+	case k := <-e.keys:
+		return copy(p, k), nil
+	case <-e.done:
+		return 0, io.EOF
+	}
+}
+
+// TestEchoIsSeenInTheFrameOfItsKey runs nothing that was posted: what the key
+// handler itself painted is what the toolkit draws next.
+func TestEchoIsSeenInTheFrameOfItsKey(t *testing.T) {
+	term, _, _ := started(t, Options{})
+	term.Attach(echoing{newFlood(1)})
+	term.render()
+	seen := false
+	for range 50 { // a busy computer may answer late
+		before := bytes.Clone(term.paint.img.Pix)
+		term.TypedRune('x')
+		if seen = !bytes.Equal(before, term.paint.img.Pix); seen {
+			break
+		}
+	}
+	if !seen {
+		t.Error("no echo was painted by the handler of its key")
+	}
 }

@@ -86,7 +86,7 @@ func (h *held) press(name fyne.KeyName, k vt.Key) vt.KeyAction {
 
 // key sends a key with its modifiers.
 func (t *Terminal) key(name fyne.KeyName, k vt.Key, m vt.Mods) {
-	t.typed(t.core.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: m, Action: t.held.press(name, k)}))
+	t.sendKey(t.core.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: m, Action: t.held.press(name, k)}))
 }
 
 // TypedRune is text from the keyboard or an input method.
@@ -99,7 +99,7 @@ func (t *Terminal) TypedRune(r rune) {
 	if k, ok := keyOf(t.lastKey); ok {
 		t.held.press(t.lastKey, k)
 	}
-	t.typed(t.core.EncodeText(nil, string(r)))
+	t.sendKey(t.core.EncodeText(nil, string(r)))
 }
 
 // KeyDown is for the toolkit; it comes before what the key does.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"bottlebar.app/terminal/vt"
 )
@@ -41,13 +42,14 @@ type connection struct {
 	cols  int // a size to be told; 0 for none
 	rows  int
 	done  bool
+	heard chan struct{} // holds one once output was taken in
 }
 
 // Attach shows and feeds conn from now on. A Conn that was attached before is
 // closed first. The size is told at once.
 func (t *Terminal) Attach(conn Conn) {
 	_ = t.detach() // its end is of no interest any more
-	l := &connection{conn: conn}
+	l := &connection{conn: conn, heard: make(chan struct{}, 1)}
 	l.ready.L = &l.mu
 	l.cols, l.rows = t.core.Size()
 	t.wires.mu.Lock()
@@ -69,6 +71,10 @@ func (t *Terminal) read(l *connection) {
 			_, _ = t.core.Write(buf[:n])
 			l.send(t.core.TakeReplies(nil))
 			t.keep(t.core.TakeEvents())
+			select {
+			case l.heard <- struct{}{}:
+			default:
+			}
 			t.frame.wake()
 		}
 		if err != nil {
@@ -190,6 +196,32 @@ func (t *Terminal) deliver() {
 func (t *Terminal) input(b []byte) {
 	if l := t.wires.current(); l != nil {
 		l.send(b)
+	}
+}
+
+// echoWait is how long a key waits for its echo. The toolkit draws right after
+// it has handled a key: an echo that is there by then is seen a whole frame
+// sooner. Programs on this computer answer in well under a millisecond.
+const echoWait = 2 * time.Millisecond
+
+// sendKey sends what a key writes, and shows its echo if that comes at once.
+func (t *Terminal) sendKey(b []byte) {
+	l := t.wires.current()
+	if len(b) == 0 || l == nil || t.hidden {
+		t.typed(b)
+		return
+	}
+	select {
+	case <-l.heard:
+	default:
+	}
+	t.typed(b)
+	late := time.NewTimer(echoWait)
+	defer late.Stop()
+	select {
+	case <-l.heard:
+		t.tick()
+	case <-late.C:
 	}
 }
 
