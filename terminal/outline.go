@@ -4,7 +4,6 @@ import (
 	"image"
 	"image/draw"
 	"math"
-	"unicode/utf8"
 
 	xfont "golang.org/x/image/font"
 	"golang.org/x/image/font/sfnt"
@@ -26,28 +25,33 @@ func (f *Fonts) outline(s *sheet, ft *sfnt.Font, i sfnt.GlyphIndex, span int) *g
 // stack draws a cluster of a letter and marks over each other, where the
 // embedded font has all of them; nil otherwise.
 func (f *Fonts) stack(s *sheet, k glyphKey) *glyph {
-	ft := f.styles[k.style&3]
+	for _, ft := range []*sfnt.Font{f.styles[k.style&3], f.signs} {
+		if list := f.indexes(ft, k.text); list != nil {
+			g := &glyph{}
+			for _, i := range list {
+				f.fill(s, ft, i, max(int(k.span), 1), g)
+			}
+			return g
+		}
+	}
+	return nil
+}
+
+// indexes returns the glyphs of a cluster if one font has all of them: marks of
+// another one would not sit where they belong.
+func (f *Fonts) indexes(ft *sfnt.Font, text string) []sfnt.GlyphIndex {
 	var list []sfnt.GlyphIndex
-	for _, r := range k.text {
+	for _, r := range text {
 		if r == 0xfe0e || r == 0x200c {
 			continue
 		}
 		i := f.index(ft, r)
 		if i == 0 {
-			if utf8.RuneCountInString(k.text) > 2 || len(list) > 0 {
-				return nil
-			}
-			if ft, i = f.signs, f.index(f.signs, r); i == 0 {
-				return nil
-			}
+			return nil
 		}
 		list = append(list, i)
 	}
-	g := &glyph{}
-	for _, i := range list {
-		f.fill(s, ft, i, max(int(k.span), 1), g)
-	}
-	return g
+	return list
 }
 
 // fill rasterises one outline and merges it into g.
