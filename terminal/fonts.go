@@ -160,10 +160,11 @@ func (f *Fonts) glyph(s *sheet, k glyphKey) (g *glyph, sure bool) {
 	if len(s.more) >= maxGlyphs {
 		clear(s.more)
 	}
+	known := f.others.done() // before it is drawn: the list may become ready meanwhile
 	g = f.draw(s, k)
 	if g == nil {
 		g = f.missing(s, k)
-		if !f.others.done() {
+		if !known {
 			return g, false
 		}
 	}
