@@ -32,16 +32,19 @@ type Options struct {
 
 // App owns the bottles of one user.
 type App struct {
-	o       Options
-	paths   Paths
-	log     *slog.Logger
-	library *cache.Library
-	rack    *bottle.Rack
-	finder  smolvm.Finder
-	creds   credential.Store
-	helpers helpers
-	lock    *lock
-	bus     *bus
+	o        Options
+	paths    Paths
+	log      *slog.Logger
+	library  *cache.Library
+	rack     *bottle.Rack
+	finder   smolvm.Finder
+	creds    credential.Store
+	logins   *credential.Logins
+	own      own
+	upstream *bottle.Upstream
+	helpers  helpers
+	lock     *lock
+	bus      *bus
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -102,16 +105,20 @@ func (a *App) open(ctx context.Context) error {
 	if a.creds = credential.System(); ok {
 		a.creds = given
 	}
+	if a.logins, ok, err = credential.LoginFromEnv(a.o.Getenv, a.o.Unsetenv); err != nil {
+		return fault.Wrap(err, "reading the proxy's login from the environment", "")
+	} else if !ok {
+		a.logins = credential.SystemLogins()
+	}
 	a.helpers = helpers{dir: filepath.Join(a.paths.Cache, "helper"), from: a.o.Binaries}
-	upstream, err := testUpstream(a.o.Getenv, ok)
-	if err != nil {
+	if a.upstream, err = testUpstream(a.o.Getenv, given != nil); err != nil {
 		return err
 	}
 	a.bus = newBus(a.snapshot)
 	a.rack, err = bottle.Open(bottle.Config{
 		Paths: a.paths.bottles(), Library: a.library, Install: a.install, Fleet: a.sidecars,
 		Hosts: a.hosts, Credential: a.credential, Helper: a.helpers.path, Pipe: a.pipe, Permission: a.permission,
-		Identity: hostIdentity(ctx, a.o.Getenv), Upstream: upstream, Env: standinEnv(a.o.Getenv),
+		Identity: hostIdentity(ctx, a.o.Getenv), Upstream: a.upstream, Way: a.way, Env: standinEnv(a.o.Getenv),
 		Changed: a.bus.changed, Log: a.log,
 	})
 	if err != nil {

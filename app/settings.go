@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,12 @@ type Settings struct {
 	Subnet     string `toml:"subnet"`      // the sidecars' networks are cut from it
 	Hop        string `toml:"hop"`         // "ssh-agent" (default) or "mount-socket"
 	Permission string `toml:"permission"`  // Claude's permission mode for a launch that names none
-	Hosts      []Host `toml:"host"`        // what every bottle may reach besides the API
+
+	UpstreamProxy   string   `toml:"upstream_proxy"`    // "http://host:port", "none", or empty: the Mac's own
+	NoUpstreamProxy []string `toml:"no_upstream_proxy"` // hosts that are reached without it
+	ExtraRoots      string   `toml:"extra_roots"`       // path of a PEM file: further root certificates
+
+	Hosts []Host `toml:"host"` // what every bottle may reach besides the API
 }
 
 // Host is one allowed host, `[[host]]` in the file.
@@ -42,6 +48,12 @@ const settingsTemplate = `# Bottlebar's settings. Changes apply to the next laun
 # subnet = "10.231.0.0/16"                  # the sidecars' networks are cut from it
 # hop = "ssh-agent"                         # or "mount-socket" (smolvm 1.8.0 and later)
 # permission = "auto"                       # Claude's permission mode: default, acceptEdits, plan, auto, bypassPermissions
+
+# Behind a company's proxy. When absent, the Mac's own proxy is used. A name and
+# a password do not belong here: bottlebar proxy login NAME.
+# upstream_proxy = "http://proxy.corp.example:3128"      # "none": straight out
+# no_upstream_proxy = ["*.corp.example", "10.0.0.0/8"]   # reached without it
+# extra_roots = "/etc/ssl/corp.pem"                      # root certificates of a proxy that looks into TLS
 
 # What every bottle may reach besides Anthropic's API, which goes through the
 # sidecar's own route. Exact names, or "*." and a domain.
@@ -90,6 +102,15 @@ func (s Settings) check(path string) error {
 	case "", "ssh-agent", "mount-socket":
 	default:
 		return bad("hop", strconv.Quote(s.Hop)+" is neither ssh-agent nor mount-socket")
+	}
+	if s.ExtraRoots != "" && !filepath.IsAbs(s.ExtraRoots) {
+		return bad("extra_roots", "is not an absolute path")
+	}
+	if s.UpstreamProxy == noProxy {
+		s.UpstreamProxy = ""
+	}
+	if err := (egress.Way{Proxy: s.UpstreamProxy, Direct: s.NoUpstreamProxy}).Check(); err != nil {
+		return fault.Wrap(err, "reading "+path, "")
 	}
 	for _, h := range s.Hosts {
 		if h.Name == "" {

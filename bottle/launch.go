@@ -98,6 +98,11 @@ func (r *Rack) Launch(ctx context.Context, o Options) (*Bottle, error) {
 			return nil, fault.New("launching on "+o.Folder, "it is not a folder", "choose a folder")
 		}
 	}
+	// Asked for again when the bottle is let out; what cannot be had then is
+	// better told before anything was made.
+	if _, _, err := r.cfg.Way(ctx); err != nil {
+		return nil, err
+	}
 	e := &entry{
 		ID: newID(), Phase: launching, Created: r.cfg.Now().UTC(), Artifact: a.Name, ArtifactID: a.ID,
 		Session: session{Command: o.Command, Mode: o.Mode},

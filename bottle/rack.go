@@ -53,7 +53,8 @@ type Config struct {
 	Fleet      func(ctx context.Context) (*sidecar.Fleet, error)
 	Hosts      func() []egress.Rule
 	Credential func(ctx context.Context) (*egress.Credential, error) // without placeholder; nil, nil: none is set
-	Helper     func(arch string) (path string, err error)            // the guest helper for a processor, unpacked
+	Way        func(ctx context.Context) (egress.Way, *egress.Login, error)
+	Helper     func(arch string) (path string, err error) // the guest helper for a processor, unpacked
 	Pipe       func() hop.Pipe
 	Permission func() string // Claude's permission mode for a launch that names none
 	Identity   Identity
@@ -90,6 +91,9 @@ func Open(cfg Config) (*Rack, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Way == nil {
+		cfg.Way = func(context.Context) (egress.Way, *egress.Login, error) { return egress.Way{}, nil, nil }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

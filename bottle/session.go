@@ -125,7 +125,14 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 		cred.Placeholder = b.entry.Session.Canary
 		b.mu.Unlock()
 	}
+	way, login, err := b.rack.cfg.Way(ctx)
+	if err != nil {
+		return err
+	}
 	car := l.sidecar()
+	if err := car.SetWay(ctx, way, login); err != nil {
+		return err
+	}
 	if err := car.Configure(ctx, b.rack.Policy(), cred); err != nil {
 		return err
 	}

@@ -166,6 +166,7 @@ func (s *Server) routes() http.Handler {
 		return c.Forward(ctx, name, req, conn)
 	}))
 	s.libraryRoutes(mux, answer)
+	proxyRoutes(c, answer)
 	answer("GET /v1/credential", func(r *http.Request) (any, error) { return c.CredentialStatus(r.Context()) })
 	answer("POST /v1/credential", func(r *http.Request) (any, error) {
 		var req credentialRequest

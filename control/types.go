@@ -12,6 +12,8 @@ import (
 // Every error may carry a cure (see internal/fault); the server sends what,
 // why and cure on as they are.
 type Core interface {
+	ProxyCore
+
 	// Snapshot is everything that is shown, now.
 	Snapshot() snapshot.Snapshot
 	// Watch sends a snapshot now and after each change, the latest only, and

@@ -11,8 +11,10 @@ import (
 // System returns the login keychain's store, through Security.framework: the
 // item's access list then names this app alone. The command `security` would
 // make itself the trusted program, and with it everybody who can run it.
-func System() Store {
-	sec := sync.OnceValues(loadSecurity)
+func System() Store { return systemItem(account) }
+
+func systemItem(account string) *keychain {
+	sec := sync.OnceValues(func() (*security, error) { return loadSecurity(account) })
 	return &keychain{
 		where: "the login keychain",
 		get: func() (string, error) {
@@ -53,6 +55,8 @@ const (
 // security is the handful of C functions and constants that are used. Every
 // value is a CFTypeRef, an address that C owns.
 type security struct {
+	account string // of the item
+
 	stringCreate func(alloc uintptr, bytes *byte, n int, encoding uint32, external bool) uintptr
 	dataCreate   func(alloc uintptr, bytes *byte, n int) uintptr
 	dataLength   func(data uintptr) int
@@ -68,7 +72,7 @@ type security struct {
 	calls     [2]uintptr // callbacks of dictionaries: of keys, of values
 }
 
-func loadSecurity() (*security, error) {
+func loadSecurity(account string) (*security, error) {
 	broken := func(err error) error {
 		return &UnreachableError{Where: "the login keychain", Fix: "unlock it in Keychain Access and try again", Err: err}
 	}
@@ -80,7 +84,7 @@ func loadSecurity() (*security, error) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	s := &security{constants: map[string]uintptr{}}
+	s := &security{account: account, constants: map[string]uintptr{}}
 	purego.RegisterLibFunc(&s.stringCreate, cf, "CFStringCreateWithBytes")
 	purego.RegisterLibFunc(&s.dataCreate, cf, "CFDataCreate")
 	purego.RegisterLibFunc(&s.dataLength, cf, "CFDataGetLength")
@@ -149,7 +153,7 @@ func (s *security) dict(pairs ...pair) uintptr {
 
 // item calls f with the pairs that name our item, and more.
 func (s *security) item(f func(dict uintptr) int32, more ...pair) int32 {
-	svc, acct := s.text(service), s.text(account)
+	svc, acct := s.text(service), s.text(s.account)
 	defer s.release(svc)
 	defer s.release(acct)
 	d := s.dict(append([]pair{

@@ -11,7 +11,9 @@ import (
 
 // System returns the Secret Service's store. Other programs of the same user
 // can read what lies there.
-func System() Store {
+func System() Store { return systemItem(account) }
+
+func systemItem(account string) *keychain {
 	return &keychain{
 		where: "the Secret Service",
 		get: func() (string, error) {

@@ -5,7 +5,9 @@ package credential
 import "errors"
 
 // System returns a store that says that there is none.
-func System() Store {
+func System() Store { return systemItem(account) }
+
+func systemItem(string) *keychain {
 	none := &UnreachableError{Where: "a keychain", Fix: "use macOS or Linux", Err: errors.ErrUnsupported}
 	return &keychain{
 		where: "nowhere",

@@ -33,9 +33,17 @@ const (
 // connect makes the route's transport. It keeps connections; they all lead to
 // the one place.
 func (a *api) connect(d *dialer, floor *Floor) {
+	roots := a.roots
+	if w := d.way.Load(); w != nil && w.from.Roots != "" {
+		if more, err := withRoots(roots, w.from.Roots); err == nil { // it was compiled with them
+			roots = more
+		}
+	}
 	a.transport = &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if a.test {
+			if w := d.way.Load(); a.test && w.carries(a.target) {
+				return d.tunnel(ctx, w, a.target, floor)
+			} else if a.test {
 				return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 			}
 			conn, _, err := d.dial(ctx, a.target, false, floor)
@@ -44,7 +52,7 @@ func (a *api) connect(d *dialer, floor *Floor) {
 			}
 			return conn, nil
 		},
-		TLSClientConfig:        &tls.Config{RootCAs: a.roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		TLSHandshakeTimeout:    10 * time.Second,

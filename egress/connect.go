@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func (p *Proxy) serveConnect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer up.Close()
-	d.IP, d.Rule = addr.String(), f.verdict.Rule
+	d.IP, d.Rule = addressText(addr), f.verdict.Rule
 	whole, buffered, err := hijack(w)
 	if err != nil {
 		return
@@ -48,7 +49,7 @@ func (p *Proxy) serveConnect(w http.ResponseWriter, r *http.Request) {
 }
 
 // tunnel answers 200, looks at the hello on port 443, and copies both ways.
-func (p *Proxy) tunnel(f *flow, d Decision, conn net.Conn, buffered *bufio.Reader, up *net.TCPConn) {
+func (p *Proxy) tunnel(f *flow, d Decision, conn net.Conn, buffered *bufio.Reader, up net.Conn) {
 	stop := context.AfterFunc(f.ctx, func() { conn.Close(); up.Close() })
 	defer stop()
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
@@ -126,12 +127,24 @@ func dialReason(f *flow, err error) Reason {
 	switch {
 	case f.why() != "":
 		return f.why()
+	case f.ctx.Err() != nil:
+		return HungUp
+	case WayReason(err) != "":
+		return WayReason(err)
 	case errors.Is(err, errFloor):
 		return BelowFloor
 	case errors.Is(err, errNoAddress):
 		return NotResolved
 	}
 	return NotReached
+}
+
+// addressText is a as a line holds it; behind a proxy it may not be known.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // hijack takes the connection over. What was already read from it is in the

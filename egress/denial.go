@@ -27,11 +27,11 @@ func (p *Proxy) deny(w http.ResponseWriter, d Decision) {
 
 func statusOf(r Reason) int {
 	switch r {
-	case NotResolved, NotReached:
+	case NotResolved, NotReached, ProxyDown, ProxyAuth, ProxyRefused:
 		return http.StatusBadGateway
 	case TooMany, NoLease:
 		return http.StatusServiceUnavailable
-	case BadRequest:
+	case BadRequest, HungUp:
 		return http.StatusBadRequest
 	}
 	return http.StatusForbidden
@@ -56,6 +56,14 @@ func denial(d Decision) string {
 		return where + " has no address."
 	case NotReached:
 		return where + " could not be reached."
+	case HungUp:
+		return where + " was given up: the client closed its side of the connection before the answer came."
+	case ProxyDown:
+		return where + " could not be reached: the network's own proxy does not answer. Ask the user to look at Setup in Bottlebar."
+	case ProxyAuth:
+		return where + " could not be reached: the network's own proxy asks for a name and a password. Ask the user to run `bottlebar proxy login` on the host."
+	case ProxyRefused:
+		return where + " is refused by the network's own proxy, behind the bottle's. " + ask
 	case TooMany:
 		return where + " is refused: too many connections at once. Try again later."
 	case BadRequest:

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -33,16 +34,28 @@ type dialer struct {
 	resolver Resolver
 	// exempt are addresses that tests may reach below the floor.
 	exempt map[netip.AddrPort]bool
+	// way is nil until one is set: straight out.
+	way     atomic.Pointer[way]
+	unknown unknown
 
 	mu      sync.Mutex
 	learned []netip.Prefix // see nat64
 	asked   time.Time
 }
 
-// dial resolves t once, drops what is below the floor, and connects to one of
-// the very addresses it looked at: there is no second lookup that could answer
-// something else. What the kernel is asked for is checked once more.
-func (d *dialer) dial(ctx context.Context, t Target, priv bool, floor *Floor) (*net.TCPConn, netip.Addr, error) {
+// dial connects to t by the way out that is set. The address is the one that t
+// was judged by; behind a proxy there may be none.
+func (d *dialer) dial(ctx context.Context, t Target, priv bool, floor *Floor) (net.Conn, netip.Addr, error) {
+	if w := d.way.Load(); w.carries(t) {
+		return d.through(ctx, w, t, priv, floor)
+	}
+	return d.straight(ctx, t, priv, floor)
+}
+
+// straight resolves t once, drops what is below the floor, and connects to one
+// of the very addresses it looked at: there is no second lookup that could
+// answer something else. What the kernel is asked for is checked once more.
+func (d *dialer) straight(ctx context.Context, t Target, priv bool, floor *Floor) (net.Conn, netip.Addr, error) {
 	addrs, err := d.lookup(ctx, t)
 	if err != nil {
 		return nil, netip.Addr{}, err
@@ -74,7 +87,7 @@ func (d *dialer) dial(ctx context.Context, t Target, priv bool, floor *Floor) (*
 		}
 		conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(plain(a), t.Port).String())
 		if err == nil {
-			return conn.(*net.TCPConn), plain(a), nil
+			return conn, plain(a), nil // a *net.TCPConn, which the kernel can splice
 		}
 		if errors.Is(err, errFloor) {
 			continue

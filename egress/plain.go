@@ -42,7 +42,7 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.release(f)
 	// Dialled before the line is told, so that the line names the address.
-	conn, addr, err := p.dialer.dial(f.ctx, t, f.verdict.Private, &f.rules.floor)
+	conn, addr, by, err := p.dialer.plain(f.ctx, t, f.verdict.Private, &f.rules.floor)
 	if err != nil {
 		d.Reason = dialReason(f, err)
 		p.deny(w, d)
@@ -50,19 +50,24 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.Close()
 	start := time.Now()
-	d.Kind, d.IP, d.Rule = Allowed, addr.String(), f.verdict.Rule
+	d.Kind, d.IP, d.Rule = Allowed, addressText(addr), f.verdict.Rule
 	p.allowed.Add(1)
 	p.journal.tell(d, false)
 
 	tr := oneConn(conn, p.limits.Idle)
 	defer tr.CloseIdleConnections()
-	res := forward(w, plainRequest(f.ctx, r, t), r.Body, tr, stripHop)
+	out, rt := plainRequest(f.ctx, r, t), http.RoundTripper(tr)
+	if by != nil {
+		rt = by.dress(out, tr)
+	}
+	res := forward(w, out, r.Body, rt, stripHop)
 	d.Kind, d.Time, d.Status = Closed, time.Time{}, res.status
 	d.Up, d.Down, d.Millis = res.up, res.down, time.Since(start).Milliseconds()
 	p.up.Add(d.Up)
 	p.down.Add(d.Down)
 	if d.Reason = f.why(); d.Reason == "" && res.status == 0 {
-		d.Reason, d.Status = NotReached, http.StatusBadGateway
+		d.Reason = dialReason(f, res.err)
+		d.Status = statusOf(d.Reason)
 	}
 	p.journal.tell(d, false)
 	p.finish(w, res, d)

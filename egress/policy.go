@@ -77,6 +77,9 @@ const (
 	BelowFloor   Reason = "address"       // the name leads to an address that is never reached
 	NotResolved  Reason = "no-address"    // the name leads nowhere
 	NotReached   Reason = "unreachable"   // nobody answered there
+	ProxyDown    Reason = "proxy-down"    // the company's proxy does not answer
+	ProxyAuth    Reason = "proxy-auth"    // it asks for a name and a password
+	ProxyRefused Reason = "proxy-refused" // it does not let this through
 	WrongSNI     Reason = "sni"           // the TLS hello names another host, none, or is no TLS
 	NotOpen      Reason = "closed"        // the proof has not held yet
 	NoLease      Reason = "lease"         // the app has not been heard of for a while
@@ -86,6 +89,7 @@ const (
 	NoCredential Reason = "no-credential" // none is set
 	APIBody      Reason = "api-body"      // the body asks for what is refused
 	Revoked      Reason = "revoked"       // a policy change took it back
+	HungUp       Reason = "hung-up"       // the bottle closed its side before the answer came
 	Idled        Reason = "idle"          // no byte either way for long
 )
 

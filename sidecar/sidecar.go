@@ -138,6 +138,23 @@ func (s *Sidecar) Configure(ctx context.Context, p egress.Policy, c *egress.Cred
 	return nil
 }
 
+// SetWay says how the sidecar gets out: straight, or through a company's proxy
+// with l (nil: it asks for none). It is in force when SetWay returns; one that
+// cannot be meant gives an error and changes nothing.
+func (s *Sidecar) SetWay(ctx context.Context, w egress.Way, l *egress.Login) error {
+	if err := w.Check(); err != nil {
+		return err
+	}
+	cmd := control.Command{Op: control.Way, Way: &w}
+	if l != nil {
+		cmd.Login = &control.Login{User: l.User, Password: l.Password}
+	}
+	if _, err := s.call(ctx, cmd); err != nil {
+		return fmt.Errorf("sending the way out: %w", err)
+	}
+	return nil
+}
+
 // Open lets the bottle out, as far as the policy goes. Until then the sidecar
 // serves health and echo only.
 func (s *Sidecar) Open(ctx context.Context) error {

@@ -265,6 +265,12 @@ func ruleWords(rule string) string {
 		return "name not found"
 	case "unreachable":
 		return "nobody answers there"
+	case "proxy-down":
+		return "the network's proxy is silent"
+	case "proxy-auth":
+		return "the network's proxy wants a login"
+	case "proxy-refused":
+		return "the network's proxy refuses"
 	case "sni":
 		return "TLS names another host"
 	case "no-credential":

@@ -33,6 +33,7 @@ type Op string
 const (
 	Keys     Op = "keys"   // Client, Nonce: forget everything, then serve closed
 	Policy   Op = "policy" // Policy
+	Way      Op = "way"    // Way, Login; before anything is opened
 	Cred     Op = "cred"   // Cred; nil removes it
 	Open     Op = "open"
 	Shut     Op = "shut"
@@ -49,6 +50,8 @@ type Command struct {
 	Nonce  string         `json:"nonce,omitempty"`
 	Policy *egress.Policy `json:"policy,omitempty"`
 	Cred   *Credential    `json:"cred,omitempty"`
+	Way    *egress.Way    `json:"way,omitempty"`
+	Login  *Login         `json:"login,omitempty"` // nil: none
 }
 
 // Credential is an egress.Credential on the wire, the one form that shows it.
@@ -56,6 +59,12 @@ type Credential struct {
 	Kind        egress.CredentialKind `json:"kind"`
 	Secret      string                `json:"secret"`
 	Placeholder string                `json:"placeholder"`
+}
+
+// Login is an egress.Login on the wire, the one form that shows it.
+type Login struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
 }
 
 // What an event tells.
@@ -111,12 +120,15 @@ func ReadCommand(line []byte) (Command, error) {
 		return Command{}, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	switch c.Op {
-	case Keys, Policy, Cred, Open, Shut, Ping, Stats, Selftest:
+	case Keys, Policy, Way, Cred, Open, Shut, Ping, Stats, Selftest:
 	default:
 		return Command{}, fmt.Errorf("%w: unknown command", ErrLine)
 	}
 	if c.Op == Policy && c.Policy == nil {
 		return Command{}, fmt.Errorf("%w: no policy", ErrLine)
+	}
+	if c.Op == Way && c.Way == nil {
+		return Command{}, fmt.Errorf("%w: no way", ErrLine)
 	}
 	if len(c.Nonce) > 128 {
 		return Command{}, fmt.Errorf("%w: the nonce is too long", ErrLine)

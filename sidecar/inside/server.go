@@ -109,6 +109,8 @@ func (s *server) handle(l line) {
 	case control.Policy:
 		err = s.proxy.SetPolicy(*c.Policy)
 		ack.Revision = c.Policy.Revision
+	case control.Way:
+		err = s.way(c)
 	case control.Cred:
 		s.credential(c.Cred)
 	case control.Open:
@@ -134,6 +136,13 @@ func (s *server) credential(c *control.Credential) {
 		return
 	}
 	s.proxy.SetCredential(&egress.Credential{Kind: c.Kind, Secret: c.Secret, Placeholder: c.Placeholder})
+}
+
+func (s *server) way(c control.Command) error {
+	if c.Login == nil {
+		return s.proxy.SetWay(*c.Way, nil)
+	}
+	return s.proxy.SetWay(*c.Way, &egress.Login{User: c.Login.User, Password: c.Login.Password})
 }
 
 // keys begins anew: whoever sends them is the one that is served from now on,
