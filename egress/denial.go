@@ -3,6 +3,7 @@ package egress
 import (
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // deny answers one readable line and tells the journal.
@@ -37,6 +38,29 @@ func statusOf(r Reason) int {
 	return http.StatusForbidden
 }
 
+// ask ends what only a person can change.
+const ask = "Do not retry or look for another way; ask the user to allow it."
+
+// sentences are what a refusal says, %s being what was asked for.
+var sentences = map[Reason]string{
+	NotOpen:      "%s is blocked: the bottle has not been opened yet.",
+	NoLease:      "%s is blocked: Bottlebar is not running.",
+	NotResolved:  "%s has no address.",
+	NotReached:   "%s could not be reached.",
+	HungUp:       "%s was given up: the client closed its side of the connection before the answer came.",
+	ProxyDown:    "%s could not be reached: the network's own proxy does not answer. Ask the user to look at Setup in Bottlebar.",
+	ProxyAuth:    "%s could not be reached: the network's own proxy asks for a name and a password. Ask the user to run `bottlebar proxy login` on the host.",
+	ProxyRefused: "%s is refused by the network's own proxy, behind the bottle's. " + ask,
+	TooMany:      "%s is refused: too many connections at once. Try again later.",
+	BadRequest:   "This is not a request that the bottle's proxy serves.",
+	BadName:      "This host name is blocked by the bottle's policy: it is not a plain name. " + ask,
+	BelowFloor:   "%s is blocked by the bottle's policy: it leads to an address inside the host's network. " + ask,
+	APIHost:      "%s is reached through the base URL only (ANTHROPIC_BASE_URL). " + ask,
+	APIPath:      "This API request is blocked by the bottle's policy: only messages, token counts and the list of models are served. " + ask,
+	APIAuth:      "This API request is blocked by the bottle's policy: it does not carry this bottle's placeholder credential. " + ask,
+	NoCredential: "No credential is set for the API. Ask the user to run `bottlebar credential set` on the host.",
+}
+
 // denial is the line that a program in the bottle reads; an agent must see
 // that trying again, or another way, is pointless.
 func denial(d Decision) string {
@@ -46,40 +70,9 @@ func denial(d Decision) string {
 	} else if d.Port != 0 {
 		where = fmt.Sprintf("%s port %d", d.Host, d.Port)
 	}
-	const ask = "Do not retry or look for another way; ask the user to allow it."
-	switch d.Reason {
-	case NotOpen:
-		return where + " is blocked: the bottle has not been opened yet."
-	case NoLease:
-		return where + " is blocked: Bottlebar is not running."
-	case NotResolved:
-		return where + " has no address."
-	case NotReached:
-		return where + " could not be reached."
-	case HungUp:
-		return where + " was given up: the client closed its side of the connection before the answer came."
-	case ProxyDown:
-		return where + " could not be reached: the network's own proxy does not answer. Ask the user to look at Setup in Bottlebar."
-	case ProxyAuth:
-		return where + " could not be reached: the network's own proxy asks for a name and a password. Ask the user to run `bottlebar proxy login` on the host."
-	case ProxyRefused:
-		return where + " is refused by the network's own proxy, behind the bottle's. " + ask
-	case TooMany:
-		return where + " is refused: too many connections at once. Try again later."
-	case BadRequest:
-		return "This is not a request that the bottle's proxy serves."
-	case BadName:
-		return "This host name is blocked by the bottle's policy: it is not a plain name. " + ask
-	case BelowFloor:
-		return where + " is blocked by the bottle's policy: it leads to an address inside the host's network. " + ask
-	case APIHost:
-		return where + " is reached through the base URL only (ANTHROPIC_BASE_URL). " + ask
-	case APIPath:
-		return "This API request is blocked by the bottle's policy: only messages, token counts and the list of models are served. " + ask
-	case APIAuth:
-		return "This API request is blocked by the bottle's policy: it does not carry this bottle's placeholder credential. " + ask
-	case NoCredential:
-		return "No credential is set for the API. Ask the user to run `bottlebar credential set` on the host."
+	text, ok := sentences[d.Reason]
+	if !ok {
+		text = "%s is blocked by the bottle's policy. " + ask
 	}
-	return where + " is blocked by the bottle's policy. " + ask
+	return strings.Replace(text, "%s", where, 1)
 }

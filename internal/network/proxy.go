@@ -25,24 +25,7 @@ const maxDirect = 500
 // "key : value" a line. Dictionaries inside it speak of single interfaces and
 // are passed over, as is whatever is not known.
 func ParseScutil(text string) Settings {
-	values, exceptions := map[string]string{}, []string(nil)
-	depth, array := 0, false
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		key, value, _ := strings.Cut(line, " : ")
-		switch {
-		case strings.HasSuffix(line, "{"):
-			depth++
-			array = depth == 2 && key == "ExceptionsList"
-		case line == "}":
-			depth--
-			array = false
-		case depth == 1:
-			values[key] = value
-		case array && len(exceptions) < maxDirect:
-			exceptions = append(exceptions, value)
-		}
-	}
+	values, exceptions := dictionary(text)
 	var s Settings
 	s.Script = values["ProxyAutoConfigEnable"] == "1" || values["ProxyAutoDiscoveryEnable"] == "1"
 	host, port := values["HTTPSProxy"], values["HTTPSPort"]
@@ -62,6 +45,29 @@ func ParseScutil(text string) Settings {
 		s.Direct = append(s.Direct, Simple)
 	}
 	return s
+}
+
+// dictionary reads the outermost dictionary and its list of exceptions.
+func dictionary(text string) (values map[string]string, exceptions []string) {
+	values = map[string]string{}
+	depth, array := 0, false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		key, value, _ := strings.Cut(line, " : ")
+		switch {
+		case strings.HasSuffix(line, "{"):
+			depth++
+			array = depth == 2 && key == "ExceptionsList"
+		case line == "}":
+			depth--
+			array = false
+		case depth == 1:
+			values[key] = value
+		case array && len(exceptions) < maxDirect:
+			exceptions = append(exceptions, value)
+		}
+	}
+	return values, exceptions
 }
 
 // exception is one entry of the list in the form of egress.Way: macOS writes
