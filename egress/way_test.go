@@ -93,16 +93,24 @@ func TestTheFloorHoldsBeforeAProxyToo(t *testing.T) {
 	r, c := companyRig(t, companyproxy.Options{}, nil)
 	for host, addrs := range map[string][]string{
 		"inside.example": {"10.1.2.3"}, "one.example": {"93.184.216.34", "169.254.169.254"}, "loop.example": {"127.0.0.1"},
-		"nat.example": {"64:ff9b::7f00:1"}, "mapped.example": {"::ffff:10.0.0.1"},
+		"nat.example": {"64:ff9b::7f00:1"}, "operator.example": {"2a00:1234:5678::7f00:1"}, "ipv4only.arpa": {"2a00:1234:5678::c000:aa"}, "mapped.example": {"::ffff:10.0.0.1"},
 	} {
 		r.names.addrs[host] = addrs
 	}
-	hosts := []string{"inside.example", "one.example", "loop.example", "nat.example", "mapped.example", "proxy.corp.example"}
+	hosts := []string{"inside.example", "one.example", "loop.example", "nat.example", "mapped.example", "operator.example", "proxy.corp.example"}
 	var rules []Rule
 	for _, h := range hosts {
 		rules = append(rules, Rule{Host: h, Port: 80}, Rule{Host: h})
 	}
-	r.open(Policy{Hosts: rules})
+	self := "proxy.corp.example:" + c.URL[strings.LastIndex(c.URL, ":")+1:] // whose address the rig lets pass
+	target, err := ParseTarget(self, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.open(Policy{Hosts: append(rules, Rule{Host: target.Host, Port: target.Port})})
+	if _, _, resp := r.tunnel(self); resp.StatusCode != 403 || resp.Header.Get("X-Bottle-Denied") != string(BelowFloor) {
+		t.Errorf("the proxy itself: %d", resp.StatusCode)
+	}
 	for _, h := range hosts {
 		if _, _, resp := r.tunnel(h + ":443"); resp.StatusCode != 403 || resp.Header.Get("X-Bottle-Denied") != string(BelowFloor) {
 			t.Errorf("CONNECT %s: %d %s", h, resp.StatusCode, resp.Header.Get("X-Bottle-Denied"))
