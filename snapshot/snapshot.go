@@ -178,12 +178,14 @@ const (
 	CheckRunning CheckState = "running"
 )
 
-// Decision is one line of Activity: something a bottle wanted to reach.
+// Decision is one line of Activity: something a bottle wanted to reach, or that
+// was changed for it.
 type Decision struct {
+	Seq     uint64        `json:"seq"` // rises from line to line of a bottle; 0 for a sum of lines that are gone
 	Time    time.Time     `json:"time"`
 	Bottle  string        `json:"bottle"`
-	Kind    string        `json:"kind"`    // "connect", "http", "api"
-	Verdict string        `json:"verdict"` // "allowed" or "denied"
+	Kind    string        `json:"kind"`    // "connect", "http", "api"; "policy", "canary", "probe", "lost", "sum"
+	Verdict string        `json:"verdict"` // "allowed", "denied", "closed" (the end of an allowed one), "held", "changed"
 	Host    string        `json:"host"`    // guest
 	Port    int           `json:"port"`
 	Address string        `json:"address,omitempty"`
