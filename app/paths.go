@@ -28,6 +28,7 @@ const (
 	logName      = "bottlebar.log"
 	journalName  = "journal"
 	preparedName = "prepared"
+	ledgerName   = "ledger"
 	libraryName  = "library"
 	fontsName    = "fonts" // an index of the system's fonts
 )
@@ -66,6 +67,7 @@ func (p Paths) bottles() bottle.Paths {
 		Homes:    p.Homes,
 		Journal:  filepath.Join(p.State, journalName),
 		Prepared: filepath.Join(p.Cache, preparedName),
+		Ledger:   filepath.Join(p.State, ledgerName),
 		Temp:     "/tmp",
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"bottlebar.app/bottle/ledger"
 	"bottlebar.app/hop"
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/sidecar"
@@ -35,11 +36,16 @@ type Bottle struct {
 	activity  snapshot.SessionState
 	exit      *int
 	transfer  *snapshot.Transfer
-	recent    *ledger
-	diary     diary
-	stop      context.CancelFunc // cancels the launch that runs
-	live      *live              // nil while nothing runs
-	proof     *snapshot.Proof
+	recent    *ledger.Ledger
+	asks      *asks
+	probing   probing
+	policy    map[string]bool // the rules that the sidecar has, as text; nil before the first
+	// unrecorded says that the way out was closed because lines could not be written.
+	unrecorded bool
+	diary      diary
+	stop       context.CancelFunc // cancels the launch that runs
+	live       *live              // nil while nothing runs
+	proof      *snapshot.Proof
 }
 
 // live is what a running bottle holds open in this process.
@@ -72,7 +78,7 @@ func (l *live) setSidecar(c *sidecar.Sidecar) {
 func newBottle(r *Rack, e *entry) *Bottle {
 	return &Bottle{
 		rack: r, id: e.ID, name: e.Name, entry: e,
-		turn: make(chan struct{}, 1), isolation: snapshot.Unproved, recent: newLedger(),
+		turn: make(chan struct{}, 1), isolation: snapshot.Unproved, recent: ledger.New(ledger.Options{Now: r.cfg.Now}), asks: newAsks(e.ID),
 	}
 }
 
@@ -93,7 +99,7 @@ func (b *Bottle) View() snapshot.Bottle {
 			driver = car.Handle().Driver
 		}
 	}
-	allowed, blocked := b.recent.counts()
+	allowed, blocked := b.recent.Counts()
 	title := b.title
 	if title == "" {
 		title = b.screen
@@ -103,7 +109,7 @@ func (b *Bottle) View() snapshot.Bottle {
 		Simulated: e.Simulated, Driver: driver, Isolation: b.isolation, ProvedAt: e.ProvedAt, StartedAt: e.Started, CreatedAt: e.Created,
 		Release: e.Release, Folder: e.Session.Folder, User: e.Session.User, Command: e.Session.Command, Mode: e.Session.Mode,
 		Title: title, ExitCode: b.exit, HelperLost: b.helper, Problem: b.problem, Transfer: b.transfer,
-		Allowed: allowed, Blocked: blocked, Steps: append([]snapshot.Step(nil), b.steps...),
+		Allowed: allowed, Blocked: blocked, Asks: b.asks.view(), Steps: append([]snapshot.Step(nil), b.steps...),
 	}
 	if u := b.rack.cfg.Upstream; u != nil {
 		v.Upstream = u.URL
@@ -117,9 +123,6 @@ func (b *Bottle) Proof() *snapshot.Proof {
 	defer b.mu.Unlock()
 	return b.proof
 }
-
-// Activity is what the bottle wanted to reach lately, oldest first.
-func (b *Bottle) Activity() []snapshot.Decision { return b.recent.list(b.name) }
 
 // set changes the bottle under its lock and tells whoever shows it.
 func (b *Bottle) set(change func()) {

@@ -324,27 +324,6 @@ func TestInspectFindsInternetSockets(t *testing.T) {
 	}
 }
 
-func TestTheLedgerKeepsTheLatestAndCountsAll(t *testing.T) {
-	l := newLedger()
-	at := time.Unix(1000, 0)
-	for i := range ledgerSize + 10 {
-		l.add(egress.Decision{Time: at, Kind: egress.Denied, Host: fmt.Sprint("h", i), Reason: egress.NotAllowed, Count: 2})
-	}
-	l.add(egress.Decision{Time: at, Kind: egress.Allowed, Host: "ok"})
-	l.add(egress.Decision{Time: at, Kind: egress.Closed, Host: "ok", Up: 5})
-	allowed, blocked := l.counts()
-	if allowed != 1 || blocked != 2*(ledgerSize+10) {
-		t.Errorf("%d allowed, %d blocked", allowed, blocked)
-	}
-	lines := l.list("b")
-	if len(lines) != ledgerSize || lines[len(lines)-1].Host != "ok" || lines[0].Host != "h12" || lines[0].Bottle != "b" {
-		t.Errorf("%d lines from %q to %q", len(lines), lines[0].Host, lines[len(lines)-1].Host)
-	}
-	if !l.denied("h20", at) || l.denied("h20", at.Add(time.Hour)) || l.denied("nosuch", at) {
-		t.Error("denied looks in the wrong place")
-	}
-}
-
 func TestAFolderThatMayNotBeWrittenIsRemovedWithoutFollowingLinks(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "keep")
 	if err := os.WriteFile(outside, nil, 0o400); err != nil {
@@ -392,9 +371,11 @@ func TestTheLogsOfSidecarAndHelperAreBoundedCleanLines(t *testing.T) {
 	if len(lines) != diarySize || !strings.HasPrefix(lines[0], "1970-01-01T00:16:40Z refused: try 3 ") || strings.ContainsRune(d.text(), 0x1b) {
 		t.Errorf("%d lines, the first %q", len(lines), lines[0])
 	}
-	l := newLedger()
-	l.add(egress.Decision{Time: at, Kind: egress.Denied, Via: "connect", Host: "evil.example\x1b", Port: 443, Reason: egress.NotAllowed, Count: 2})
-	if got := l.text(); !strings.HasPrefix(got, "1970-01-01T00:16:40Z connect denied evil.example") || strings.Count(got, "\n") != 1 || strings.ContainsRune(got, 0x1b) {
+	b := newBottle(&Rack{}, &entry{})
+	if err := b.recent.Add(decision(egress.Decision{Time: at, Kind: egress.Denied, Via: "connect", Host: "evil.example\x1b", Port: 443, Reason: egress.NotAllowed, Count: 2})); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.sidecarLog(); !strings.HasPrefix(got, "1970-01-01T00:16:40Z connect denied evil.example") || strings.Count(got, "\n") != 1 || strings.ContainsRune(got, 0x1b) {
 		t.Errorf("the sidecar's log reads %q", got)
 	}
 }

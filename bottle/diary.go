@@ -42,20 +42,3 @@ func (d *diary) text() string {
 	defer d.mu.Unlock()
 	return strings.Join(d.lines, "")
 }
-
-// text is the ledger as lines: the log of the sidecar.
-func (l *ledger) text() string {
-	var b strings.Builder
-	for _, d := range l.list("") {
-		where := d.Host
-		if d.Port != 0 {
-			where = fmt.Sprintf("%s:%d", d.Host, d.Port)
-		}
-		if d.Path != "" {
-			where = strings.TrimSpace(d.Method + " " + d.Path)
-		}
-		fmt.Fprintf(&b, "%s %s %s %s (%s) up %d down %d, %d ms, ×%d\n",
-			d.Time.UTC().Format(time.RFC3339), d.Kind, d.Verdict, hop.Clean(where, 300), hop.Clean(d.Rule, 100), d.Up, d.Down, d.Took.Milliseconds(), d.Count)
-	}
-	return b.String()
-}

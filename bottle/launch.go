@@ -168,6 +168,7 @@ func (b *Bottle) failLaunch(ctx context.Context, err error) error {
 	}
 	if cancelled && undo == nil {
 		b.rack.drop(b)
+		b.forget()
 		return context.Canceled
 	}
 	err = errors.Join(err, undo)
@@ -383,6 +384,10 @@ func (b *Bottle) open(in *smolvm.Install, car *sidecar.Sidecar) (*live, error) {
 	}
 	listener, err := hop.Listen(filepath.Join(reach, socketName))
 	if err != nil {
+		return nil, err
+	}
+	if err := b.keepRecord(); err != nil {
+		_ = listener.Close()
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(b.rack.ctx)

@@ -25,7 +25,7 @@ func (b *Bottle) Log(ctx context.Context, which string) (io.ReadCloser, error) {
 	case "startup":
 		name = "agent-startup-error.log"
 	case "sidecar":
-		return io.NopCloser(strings.NewReader(b.recent.text())), nil
+		return io.NopCloser(strings.NewReader(b.sidecarLog())), nil
 	case "helper":
 		return io.NopCloser(strings.NewReader(b.diary.text())), nil
 	default:

@@ -60,7 +60,11 @@ func (b *Bottle) Prove(ctx context.Context) (snapshot.Proof, error) {
 	if err := ctx.Err(); err != nil {
 		return snapshot.Proof{}, err
 	}
-	if err := b.keepProof(report); err != nil {
+	if err := b.keepProof(report); err == nil {
+		if err := b.reopen(ctx, l); err != nil {
+			return report, err
+		}
+	} else {
 		if car := l.sidecar(); car != nil {
 			_ = car.Shut(context.WithoutCancel(ctx))
 		}

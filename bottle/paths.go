@@ -23,6 +23,7 @@ type Paths struct {
 	Homes    string // one folder per bottle, named by its ID
 	Journal  string // one JSON file per bottle
 	Prepared string // one prepared home per artifact, release and settings
+	Ledger   string // one folder per bottle with what it reached; empty: in memory alone
 	Temp     string // where short links may lie: "/tmp"
 }
 

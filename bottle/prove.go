@@ -152,6 +152,7 @@ func (b *Bottle) proveInside(ctx context.Context, p *proof, l *live, car *sideca
 		Targets: targets(canaries.addrs(), facts), Lookups: []string{unlisted},
 		Connects: []string{canaries.addrs()[0].String(), unlisted + ":443"}, Vsock: []uint32{1, 22, 80, 1024, 2375},
 	}
+	b.probing.expect(req.Connects[0], unlisted)
 	began := b.rack.cfg.Now()
 	reply, err := session.Probe(ctx, req)
 	if err != nil {
@@ -289,7 +290,7 @@ func (b *Bottle) waitDenied(ctx context.Context, host string, since time.Time) b
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if b.recent.denied(host, since) {
+		if b.denied(host, since) {
 			return true
 		}
 		select {

@@ -84,7 +84,10 @@ type Rack struct {
 
 // Open makes a Rack. Call Reconcile before anything else.
 func Open(cfg Config) (*Rack, error) {
-	for _, dir := range []string{cfg.Paths.Homes, cfg.Paths.Journal, cfg.Paths.Prepared} {
+	for _, dir := range []string{cfg.Paths.Homes, cfg.Paths.Journal, cfg.Paths.Prepared, cfg.Paths.Ledger} {
+		if dir == "" {
+			continue
+		}
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -118,6 +121,7 @@ func (r *Rack) Close() {
 	}
 	for _, b := range all {
 		b.letGo()
+		_ = b.recent.Close()
 	}
 	r.cancel()
 	r.work.Wait()
@@ -209,7 +213,12 @@ func (r *Rack) add(b *Bottle, want, base string) error {
 			name = strings.TrimRight(base[:min(len(base), maxName-len(suffix))], "-") + suffix
 		}
 	}
-	r.bottles = slices.DeleteFunc(r.bottles, func(o *Bottle) bool { return o.name == name })
+	r.bottles = slices.DeleteFunc(r.bottles, func(o *Bottle) bool {
+		if o.name == name {
+			_ = o.recent.Close()
+		}
+		return o.name == name
+	})
 	b.name, b.entry.Name = name, name
 	r.bottles = append(r.bottles, b)
 	return nil
@@ -219,6 +228,8 @@ func (r *Rack) drop(b *Bottle) {
 	r.mu.Lock()
 	r.bottles = slices.DeleteFunc(r.bottles, func(o *Bottle) bool { return o == b })
 	r.mu.Unlock()
+	_ = b.recent.Close()
+	r.sweepRecords()
 	r.cfg.Changed()
 }
 

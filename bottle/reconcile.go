@@ -69,6 +69,7 @@ func (r *Rack) Reconcile(ctx context.Context, tick <-chan time.Time) Report {
 	if err != nil {
 		rep.Errors = append(rep.Errors, err)
 	}
+	r.sweepRecords()
 	r.work.Go(func() { r.watch(r.ctx, tick) })
 	r.cfg.Changed()
 	return rep
@@ -86,6 +87,9 @@ func (b *Bottle) reconcile(ctx context.Context) (phase, error) {
 	b.mu.Unlock()
 	switch was {
 	case stopped:
+		if err := b.keepRecord(); err != nil { // nothing runs: it is told when it is resumed
+			b.rack.cfg.Log.Warn("reading a ledger", "bottle", b.name, "error", err)
+		}
 		b.set(func() { b.state = snapshot.Stopped })
 		return stopped, nil
 	case running:

@@ -101,7 +101,7 @@ func (b *Bottle) relay(ctx context.Context, l *live) {
 	l.lines.Go(func() {
 		defer close(drained)
 		for d := range car.Decisions() {
-			b.recent.add(d)
+			b.record(l, car, d)
 			b.rack.cfg.Changed()
 		}
 	})

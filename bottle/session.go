@@ -116,6 +116,9 @@ func (r *Rack) Policy() egress.Policy {
 
 // letOut gives the sidecar its policy and credential and opens it.
 func (b *Bottle) letOut(ctx context.Context, l *live) error {
+	if err := b.recordable(); err != nil {
+		return err
+	}
 	cred, err := b.rack.cfg.Credential(ctx)
 	if err != nil {
 		return err
@@ -133,10 +136,20 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	if err := car.SetWay(ctx, way, login); err != nil {
 		return err
 	}
-	if err := car.Configure(ctx, b.rack.Policy(), cred); err != nil {
+	policy := b.rack.Policy()
+	if err := b.notePolicy(policy); err != nil {
 		return err
 	}
-	return car.Open(ctx)
+	if err := car.Configure(ctx, policy, cred); err != nil {
+		return err
+	}
+	if err := car.Open(ctx); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.unrecorded = false
+	b.mu.Unlock()
+	return nil
 }
 
 // startSession looks at the guest, prepares the user's home and starts the

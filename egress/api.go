@@ -187,7 +187,7 @@ func (p *Proxy) serveAPI(w http.ResponseWriter, r *http.Request) {
 		d.Reason = dialReason(f, res.err)
 		d.Status = statusOf(d.Reason)
 	}
-	p.journal.tell(d, false)
+	p.journal.tell(d)
 	p.finish(w, res, d)
 }
 
@@ -223,7 +223,7 @@ func (p *Proxy) refuseBody(w http.ResponseWriter, d Decision, err error) {
 	}
 	d.Kind, d.Status = Denied, http.StatusForbidden
 	p.denied.Add(1)
-	p.journal.tell(d, false)
+	p.journal.tell(d)
 	w.Header().Set("X-Bottle-Denied", string(d.Reason))
 	http.Error(w, text, d.Status)
 }

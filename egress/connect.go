@@ -21,7 +21,7 @@ func (p *Proxy) serveConnect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.Host, d.Port = t.Host, t.Port
-	f, why := p.admit(r.Context(), t, false)
+	f, why := p.admitHeld(r.Context(), t, d)
 	if why != "" {
 		d.Reason = why
 		p.deny(w, d)
@@ -76,7 +76,7 @@ func (p *Proxy) tunnel(f *flow, d Decision, conn net.Conn, buffered *bufio.Reade
 	start := time.Now()
 	d.Kind, d.Status = Allowed, http.StatusOK
 	p.allowed.Add(1)
-	p.journal.tell(d, false)
+	p.journal.tell(d)
 	var sent int
 	var err error
 	if len(first) > 0 {
@@ -94,7 +94,7 @@ func (p *Proxy) tunnel(f *flow, d Decision, conn net.Conn, buffered *bufio.Reade
 	d.Time, d.Millis = time.Time{}, time.Since(start).Milliseconds()
 	p.up.Add(d.Up)
 	p.down.Add(d.Down)
-	p.journal.tell(d, false)
+	p.journal.tell(d)
 }
 
 // names reports whether sni is the name that the tunnel was asked for. Clients
@@ -113,9 +113,9 @@ func (p *Proxy) refuseHello(conn net.Conn, d Decision, err error) {
 	p.denied.Add(1)
 	d.Kind, d.Reason, d.Rule = Denied, WrongSNI, ""
 	p.mu.Lock()
-	canary := p.rules.canaries[d.Host]
+	d.Canary = p.rules.canaries[d.Host]
 	p.mu.Unlock()
-	p.journal.tell(d, canary)
+	p.journal.tell(d)
 	if err == nil || errors.Is(err, errBadHello) {
 		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Write([]byte{21, 3, 1, 0, 2, 2, 112})

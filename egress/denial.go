@@ -12,11 +12,11 @@ func (p *Proxy) deny(w http.ResponseWriter, d Decision) {
 	p.mu.Lock()
 	canary := p.rules.canaries[d.Host]
 	p.mu.Unlock()
-	d.Kind = Denied
+	d.Kind, d.Canary = Denied, canary
 	if d.Status == 0 {
 		d.Status = statusOf(d.Reason)
 	}
-	p.journal.tell(d, canary)
+	p.journal.tell(d)
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")

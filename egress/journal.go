@@ -43,8 +43,8 @@ func newJournal(sink func(Decision)) *journal {
 	return &journal{sink: sink, tokens: linesPerSecond, quiet: map[denyKey]*gathered{}}
 }
 
-// tell passes d on. canary marks a deny that is told by itself, always.
-func (j *journal) tell(d Decision, canary bool) {
+// tell passes d on.
+func (j *journal) tell(d Decision) {
 	if d.Time.IsZero() {
 		d.Time = time.Now().UTC()
 	}
@@ -56,7 +56,7 @@ func (j *journal) tell(d Decision, canary bool) {
 	if j.closed {
 		return
 	}
-	if d.Kind != Denied || canary {
+	if d.Kind != Denied || d.Canary {
 		j.sink(d)
 		return
 	}
@@ -80,6 +80,19 @@ func (j *journal) tell(d Decision, canary bool) {
 		j.quiet[key] = &gathered{d: d, until: now.Add(quietFor)}
 	}
 	j.sink(d)
+}
+
+// ask passes on that something waits for an answer, unless there are too many
+// lines: a guest makes these, too.
+func (j *journal) ask(d Decision) bool {
+	d.Time, d.Count = time.Now().UTC(), 1
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed || !j.token(time.Now()) {
+		return false
+	}
+	j.sink(d)
+	return true
 }
 
 func (j *journal) token(now time.Time) bool {

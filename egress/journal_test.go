@@ -31,11 +31,11 @@ func TestFloodOfDeniesIsCountedAndHidesNothing(t *testing.T) {
 		told := &notes{}
 		j := newJournal(told.add)
 		for i := range 100_000 {
-			j.tell(Decision{Kind: Denied, Via: "connect", Host: fmt.Sprintf("h%d.example", i), Reason: NotAllowed}, false)
+			j.tell(Decision{Kind: Denied, Via: "connect", Host: fmt.Sprintf("h%d.example", i), Reason: NotAllowed})
 		}
-		j.tell(Decision{Kind: Allowed, Host: "allowed.example"}, false)
-		j.tell(Decision{Kind: Denied, Host: "canary.example"}, true)
-		j.tell(Decision{Kind: Denied, Host: "canary.example"}, true)
+		j.tell(Decision{Kind: Allowed, Host: "allowed.example"})
+		j.tell(Decision{Kind: Denied, Host: "canary.example", Canary: true})
+		j.tell(Decision{Kind: Denied, Host: "canary.example", Canary: true})
 		lines := told.all()
 		if len(lines) > linesPerSecond+3 {
 			t.Errorf("%d lines", len(lines))
@@ -65,9 +65,9 @@ func TestLikeDeniesBecomeOneLineWithACount(t *testing.T) {
 		told := &notes{}
 		j := newJournal(told.add)
 		for range 50 {
-			j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 443, Reason: NotAllowed}, false)
+			j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 443, Reason: NotAllowed})
 		}
-		j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 80, Reason: NotAllowed}, false)
+		j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 80, Reason: NotAllowed})
 		lines := told.all()
 		if len(lines) != 2 || lines[0].Count != 1 || lines[1].Port != 80 {
 			t.Fatalf("at once: %+v", lines)
@@ -78,7 +78,7 @@ func TestLikeDeniesBecomeOneLineWithACount(t *testing.T) {
 		if len(lines) != 3 || lines[2].Count != 49 || lines[2].Host != "a.example" {
 			t.Fatalf("later: %+v", lines)
 		}
-		j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 443, Reason: NotAllowed}, false)
+		j.tell(Decision{Kind: Denied, Via: "connect", Host: "a.example", Port: 443, Reason: NotAllowed})
 		if n := len(told.all()); n != 4 {
 			t.Errorf("after a while: %d lines", n)
 		}

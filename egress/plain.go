@@ -34,7 +34,7 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		p.deny(w, d)
 		return
 	}
-	f, why := p.admit(r.Context(), t, false)
+	f, why := p.admitHeld(r.Context(), t, d)
 	if why != "" {
 		d.Reason = why
 		p.deny(w, d)
@@ -52,7 +52,7 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	d.Kind, d.IP, d.Rule = Allowed, addressText(addr), f.verdict.Rule
 	p.allowed.Add(1)
-	p.journal.tell(d, false)
+	p.journal.tell(d)
 
 	tr := oneConn(conn, p.limits.Idle)
 	defer tr.CloseIdleConnections()
@@ -69,7 +69,7 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		d.Reason = dialReason(f, res.err)
 		d.Status = statusOf(d.Reason)
 	}
-	p.journal.tell(d, false)
+	p.journal.tell(d)
 	p.finish(w, res, d)
 }
 

@@ -18,6 +18,9 @@ type Policy struct {
 	// Canaries are names whose refusal is always told, one line each, however
 	// many other lines there are. The proof uses them.
 	Canaries []string `json:"canaries,omitempty"`
+	// Hold makes requests to unlisted places wait for an answer; nil refuses
+	// them at once.
+	Hold *Hold `json:"hold,omitempty"`
 	// Floor are further prefixes below which nothing is reached: the host's
 	// own addresses, for example. A private rule passes them.
 	Floor []string `json:"floor,omitempty"`
@@ -61,6 +64,7 @@ const (
 	Allowed Kind = "allow" // a tunnel or a plain request was let through
 	Closed  Kind = "close" // the end of an allowed one, with its bytes
 	APICall Kind = "api"   // one request on the API route, at its end
+	Held    Kind = "held"  // an unlisted place waits for an answer, for Millis
 	Lost    Kind = "lost"  // Count deny lines were dropped because there were too many
 )
 
@@ -112,5 +116,6 @@ type Decision struct {
 	Up     int64     `json:"up,omitempty"`   // bytes from the bottle
 	Down   int64     `json:"down,omitempty"` // bytes to the bottle
 	Millis int64     `json:"ms,omitempty"`
-	Count  int       `json:"count"` // how many like it this line stands for, at least 1
+	Canary bool      `json:"canary,omitempty"` // of a canary's name: never gathered, never dropped
+	Count  int       `json:"count"`            // how many like it this line stands for, at least 1
 }

@@ -104,6 +104,8 @@ type Proxy struct {
 	flows    map[*flow]struct{}
 	tunnels  int
 	calls    int
+	held     int           // requests that wait for an answer
+	changed  chan struct{} // closed when the policy changes, or when nothing is let out any more
 	handlers sync.WaitGroup
 }
 
@@ -120,6 +122,7 @@ func New(o Options) *Proxy {
 		journal: newJournal(o.Tell),
 		rules:   rules,
 		flows:   map[*flow]struct{}{},
+		changed: make(chan struct{}),
 	}
 }
 
@@ -142,6 +145,7 @@ func (p *Proxy) SetPolicy(pol Policy) error {
 			f.cancel(cut{Revoked})
 		}
 	}
+	p.tellHeld()
 	if old.api != nil {
 		old.api.transport.CloseIdleConnections()
 	}
@@ -218,6 +222,7 @@ func (p *Proxy) cancelAll(why Reason) {
 	for f := range p.flows {
 		f.cancel(cut{why})
 	}
+	p.tellHeld()
 }
 
 // cut is the cause of a context that ended something early.

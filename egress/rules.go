@@ -16,6 +16,7 @@ type Rules struct {
 	wild     []rule            // those of "*." rules; host is what follows the star
 	block    []pattern
 	canaries map[string]bool
+	hold     hold
 	floor    Floor
 	api      *api // nil: no route
 }
@@ -62,7 +63,7 @@ func (e *RuleError) Cure() string { return e.Fix }
 
 // Compile checks a policy and makes it ready. Its errors are *RuleError.
 func (p Policy) Compile() (*Rules, error) {
-	r := &Rules{policy: p, hosts: map[string][]rule{}, canaries: map[string]bool{}}
+	r := &Rules{policy: p, hosts: map[string][]rule{}, canaries: map[string]bool{}, hold: p.Hold.compile()}
 	if err := r.compileAPI(p.API); err != nil {
 		return nil, err
 	}

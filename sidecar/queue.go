@@ -49,7 +49,7 @@ func (q *queue) put(d egress.Decision, done <-chan struct{}) {
 			poke(q.changed)
 			return
 		}
-		if d.Kind == egress.Denied {
+		if d.Kind == egress.Denied && !d.Canary {
 			q.lost += d.Count
 			q.mu.Unlock()
 			return

@@ -90,6 +90,7 @@ type Bottle struct {
 	Upstream   string       `json:"test_upstream,omitempty"` // set when the API route goes to a test server
 	Allowed    int          `json:"allowed"`
 	Blocked    int          `json:"blocked"`
+	Asks       Asks         `json:"asks"`
 	Transfer   *Transfer    `json:"transfer,omitempty"` // the copy that runs now
 }
 
@@ -197,6 +198,28 @@ type Decision struct {
 	Down    int64         `json:"down"`
 	Took    time.Duration `json:"took_ns"`
 	Count   int           `json:"count"` // how many such lines this one stands for
+}
+
+// Asks are the places that a bottle wanted and no rule names.
+type Asks struct {
+	Rows      []Ask `json:"rows"`       // newest first, a few
+	MoreNames int   `json:"more_names"` // names beyond the rows, as far as they are told apart
+	MoreCount int   `json:"more_count"` // how often those were asked for
+	News      int   `json:"news"`       // rises with each new place
+}
+
+// Ask is one such place. An answer must name ID and Hash as they were drawn.
+type Ask struct {
+	ID        string     `json:"id"`
+	Hash      string     `json:"hash"`
+	Host      string     `json:"host"` // guest: a name in ASCII form, or an address
+	Port      int        `json:"port"`
+	Kind      string     `json:"kind"` // "connect" or "http"
+	First     time.Time  `json:"first"`
+	Last      time.Time  `json:"last"`
+	Count     int        `json:"count"`
+	Presets   []string   `json:"presets,omitempty"`    // that would allow it
+	HeldUntil *time.Time `json:"held_until,omitempty"` // its connection waits for the answer until then
 }
 
 // Proof is the report of one run of the escape test.

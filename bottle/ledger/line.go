@@ -14,6 +14,7 @@ import (
 const (
 	VerdictAllowed = "allowed"
 	VerdictDenied  = "denied"
+	VerdictHeld    = "held"   // a refusal that waits for an answer first
 	VerdictClosed  = "closed" // the end of something that was allowed, with its bytes
 
 	KindPolicy = "policy" // the bottle's policy changed
@@ -90,7 +91,7 @@ func cut(s string) string {
 // refusal tells which stream a line belongs to: those of refusals may be
 // dropped, the rest never is.
 func refusal(d snapshot.Decision) bool {
-	return d.Verdict == VerdictDenied && d.Kind != KindCanary && d.Kind != KindProbe && d.Kind != KindPolicy
+	return (d.Verdict == VerdictDenied || d.Verdict == VerdictHeld) && d.Kind != KindCanary && d.Kind != KindProbe && d.Kind != KindPolicy
 }
 
 // tally counts what is shown as allowed and blocked.
