@@ -27,9 +27,11 @@ type asks struct {
 	mu    sync.Mutex
 	id    string // of the bottle
 	rows  []snapshot.Ask
+	muted func(host string, port int) bool // places that nobody is to be asked about
 	seed  maphash.Seed
 	names map[uint64]struct{} // beyond the rows
 	more  int                 // how often they asked
+	no    []string            // hosts that were answered with no while they waited
 	news  int                 // rows and names that came, ever
 }
 
@@ -45,6 +47,13 @@ func asksFor(d snapshot.Decision) bool {
 func (a *asks) saw(d snapshot.Decision, now time.Time) {
 	held := d.Verdict == verdictHeld
 	if !held && !asksFor(d) {
+		return
+	}
+	a.mu.Lock()
+	known := a.find(d.Host, d.Port) >= 0
+	a.mu.Unlock()
+	// Asked without the lock: whoever answers may look at the bottle.
+	if !known && a.muted != nil && a.muted(d.Host, d.Port) {
 		return
 	}
 	a.mu.Lock()
@@ -133,9 +142,13 @@ func (a *asks) putBack(row snapshot.Ask) {
 
 // settle removes the rows that a policy answers by now.
 func (a *asks) settle(answered func(host string, port int) bool) {
+	gone := make(map[string]bool)
+	for _, r := range a.view().Rows {
+		gone[r.ID] = answered(r.Host, r.Port)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.rows = slices.DeleteFunc(a.rows, func(r snapshot.Ask) bool { return answered(r.Host, r.Port) })
+	a.rows = slices.DeleteFunc(a.rows, func(r snapshot.Ask) bool { return gone[r.ID] })
 }
 
 // clear forgets all rows and names.
@@ -143,6 +156,35 @@ func (a *asks) clear() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rows, a.names, a.more = nil, nil, 0
+}
+
+// maxNo bounds the hosts that are remembered as refused: they wait again once
+// others have taken their place.
+const maxNo = 64
+
+// refuse remembers that a host is not to wait for an answer any more.
+func (a *asks) refuse(host string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if slices.Contains(a.no, host) {
+		return
+	}
+	if a.no = append(a.no, host); len(a.no) > maxNo {
+		a.no = slices.Delete(a.no, 0, 1)
+	}
+}
+
+// allow takes a host out of those again.
+func (a *asks) allow(host string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.no = slices.DeleteFunc(a.no, func(h string) bool { return h == host })
+}
+
+func (a *asks) refused() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.no)
 }
 
 // askID names one appearance of a row: a place that comes again after it was

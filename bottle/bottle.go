@@ -39,7 +39,7 @@ type Bottle struct {
 	recent    *ledger.Ledger
 	asks      *asks
 	probing   probing
-	policy    map[string]bool // the rules that the sidecar has, as text; nil before the first
+	known     map[string]bool // the rules that the sidecar has, as text; nil before the first
 	// unrecorded says that the way out was closed because lines could not be written.
 	unrecorded bool
 	diary      diary
@@ -76,10 +76,14 @@ func (l *live) setSidecar(c *sidecar.Sidecar) {
 }
 
 func newBottle(r *Rack, e *entry) *Bottle {
-	return &Bottle{
+	b := &Bottle{
 		rack: r, id: e.ID, name: e.Name, entry: e,
 		turn: make(chan struct{}, 1), isolation: snapshot.Unproved, recent: ledger.New(ledger.Options{Now: r.cfg.Now}), asks: newAsks(e.ID),
 	}
+	if muted := r.cfg.Muted; muted != nil {
+		b.asks.muted = func(host string, port int) bool { return muted(b, host, port) }
+	}
+	return b
 }
 
 // ID is the bottle's own, 8 base32 characters; Name is the one that people use.
@@ -109,7 +113,7 @@ func (b *Bottle) View() snapshot.Bottle {
 		Simulated: e.Simulated, Driver: driver, Isolation: b.isolation, ProvedAt: e.ProvedAt, StartedAt: e.Started, CreatedAt: e.Created,
 		Release: e.Release, Folder: e.Session.Folder, User: e.Session.User, Command: e.Session.Command, Mode: e.Session.Mode,
 		Title: title, ExitCode: b.exit, HelperLost: b.helper, Problem: b.problem, Transfer: b.transfer,
-		Allowed: allowed, Blocked: blocked, Asks: b.asks.view(), Steps: append([]snapshot.Step(nil), b.steps...),
+		Allowed: allowed, Blocked: blocked, Asks: b.asks.view(), Hold: e.Hold, Steps: append([]snapshot.Step(nil), b.steps...),
 	}
 	if u := b.rack.cfg.Upstream; u != nil {
 		v.Upstream = u.URL

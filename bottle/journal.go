@@ -70,6 +70,7 @@ type entry struct {
 	Hop    string `json:"hop"`    // kind of pipe
 	Secret []byte `json:"secret"` // of this VM start
 
+	Hold    bool       `json:"hold,omitempty"` // first connections to unlisted places wait for an answer
 	Session session    `json:"session"`
 	Undo    []undoStep `json:"undo"` // in the order in which things were built
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Name     string          // the bottle's; empty: the artifact's, "-2" on a clash
 	Folder   string          // a folder of this computer to copy in; the session starts in the copy
 	Command  []string        // instead of the artifact's
+	Hold     bool            // first connections to unlisted places wait for an answer
 	Mode     string          // Claude's permission mode; empty: the artifact's, else the setting
 	Began    func(id string) // told the bottle's ID once it is on the rack; may be nil
 }
@@ -105,7 +106,7 @@ func (r *Rack) Launch(ctx context.Context, o Options) (*Bottle, error) {
 	}
 	e := &entry{
 		ID: newID(), Phase: launching, Created: r.cfg.Now().UTC(), Artifact: a.Name, ArtifactID: a.ID,
-		Session: session{Command: o.Command, Mode: o.Mode},
+		Hold: o.Hold, Session: session{Command: o.Command, Mode: o.Mode},
 	}
 	b := newBottle(r, e)
 	b.state, b.steps = snapshot.Preparing, launchSteps()

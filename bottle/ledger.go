@@ -83,6 +83,7 @@ func (b *Bottle) record(l *live, car *sidecar.Sidecar, d egress.Decision) {
 		line.Kind = ledger.KindProbe
 	}
 	b.asks.saw(line, b.rack.cfg.Now())
+	b.refuseMuted(l, line)
 	if err := b.recent.Add(line); err != nil && !errors.Is(err, os.ErrClosed) {
 		b.closeWayOut(l, car, err)
 	}
@@ -193,8 +194,8 @@ func (b *Bottle) notePolicy(p egress.Policy) error {
 		now["block "+name] = true
 	}
 	b.mu.Lock()
-	before := b.policy
-	b.policy = now
+	before := b.known
+	b.known = now
 	b.mu.Unlock()
 	at := b.rack.cfg.Now()
 	if before == nil {

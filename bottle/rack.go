@@ -56,6 +56,8 @@ type Config struct {
 	Way        func(ctx context.Context) (egress.Way, *egress.Login, error)
 	Helper     func(arch string) (path string, err error) // the guest helper for a processor, unpacked
 	Pipe       func() hop.Pipe
+	// Muted tells whether nobody is to be asked about a place; nil: about none.
+	Muted      func(b *Bottle, host string, port int) bool
 	Permission func() string // Claude's permission mode for a launch that names none
 	Identity   Identity
 	Upstream   *Upstream

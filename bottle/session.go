@@ -137,6 +137,7 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 		return err
 	}
 	policy := b.rack.Policy()
+	policy.Hold = b.hold()
 	if err := b.notePolicy(policy); err != nil {
 		return err
 	}
@@ -146,9 +147,8 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	if err := car.Open(ctx); err != nil {
 		return err
 	}
-	b.mu.Lock()
-	b.unrecorded = false
-	b.mu.Unlock()
+	b.settleAsks(policy)
+	b.set(func() { b.unrecorded = false })
 	return nil
 }
 

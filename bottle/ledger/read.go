@@ -155,23 +155,6 @@ func merged(a, b []snapshot.Decision) iter.Seq[snapshot.Decision] {
 // error, or the ledger is closed. However slow each is, nothing is left out
 // that is still on record, and the ledger never waits.
 func (l *Ledger) Each(ctx context.Context, q Query, follow bool, each func([]snapshot.Decision) error) error {
-	const batch = 256
-	var pending []snapshot.Decision
-	flush := func() error {
-		if len(pending) == 0 {
-			return nil
-		}
-		err := each(pending)
-		pending = nil
-		return err
-	}
-	take := func(d snapshot.Decision) error {
-		q.After = max(q.After, d.Seq)
-		if pending = append(pending, d); len(pending) < batch {
-			return nil
-		}
-		return flush()
-	}
 	for {
 		l.mu.Lock()
 		dir, more, closed, last := l.dir, l.more, l.closed, l.last
@@ -181,21 +164,11 @@ func (l *Ledger) Each(ctx context.Context, q Query, follow bool, each func([]sna
 		if dir == "" || (q.After > 0 && (len(recent) == 0 || recent[0].Seq <= q.After+1)) {
 			lines = inMemory(recent, q)
 		}
-		for d, err := range lines {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err == nil {
-				err = take(d)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if err := flush(); err != nil {
+		seen, err := inBatches(ctx, lines, each)
+		if err != nil {
 			return err
 		}
-		q.After = max(q.After, last)
+		q.After = max(q.After, last, seen)
 		if !follow || closed {
 			return nil
 		}
@@ -205,6 +178,34 @@ func (l *Ledger) Each(ctx context.Context, q Query, follow bool, each func([]sna
 			return ctx.Err()
 		}
 	}
+}
+
+// inBatches calls each for some lines at a time, and returns the highest
+// number among them.
+func inBatches(ctx context.Context, lines iter.Seq2[snapshot.Decision, error], each func([]snapshot.Decision) error) (uint64, error) {
+	const size = 256
+	var seen uint64
+	var batch []snapshot.Decision
+	for d, err := range lines {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return seen, err
+		}
+		seen = max(seen, d.Seq)
+		if batch = append(batch, d); len(batch) < size {
+			continue
+		}
+		if err := each(batch); err != nil {
+			return seen, err
+		}
+		batch = nil
+	}
+	if len(batch) == 0 {
+		return seen, nil
+	}
+	return seen, each(batch)
 }
 
 func inMemory(all []snapshot.Decision, q Query) iter.Seq2[snapshot.Decision, error] {
