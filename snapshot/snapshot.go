@@ -91,7 +91,7 @@ type Bottle struct {
 	Allowed    int          `json:"allowed"`
 	Blocked    int          `json:"blocked"`
 	Asks       Asks         `json:"asks"`
-	Hold       bool         `json:"hold,omitempty"` // first connections to unlisted places wait for an answer
+	Hold       bool         `json:"hold,omitempty"`     // first connections to unlisted places wait for an answer
 	Transfer   *Transfer    `json:"transfer,omitempty"` // the copy that runs now
 }
 
