@@ -123,15 +123,26 @@ func firstCause(err error) string {
 	return err.Error()
 }
 
-// recordable is an error while the bottle's lines cannot be written.
-func (b *Bottle) recordable() error {
-	if err := b.recent.Ready(); err != nil {
+// recordable writes down that a policy is about to be in force, and is an error
+// while the bottle's lines cannot be written: nothing is opened then.
+func (b *Bottle) recordable(p egress.Policy) error {
+	err := b.recent.Ready()
+	if err == nil {
+		err = b.notePolicy(p)
+	}
+	if err != nil {
 		return &fault.Error{
 			What: "opening the way out of " + b.name, Why: firstCause(err),
 			Cure: "free some space, then run bottlebar prove " + b.name, Err: err,
 		}
 	}
 	return nil
+}
+
+// opened is called once a policy is in force.
+func (b *Bottle) opened(p egress.Policy) {
+	b.settleAsks(p)
+	b.set(func() { b.unrecorded = false })
 }
 
 // reopen opens a way out that was closed because nothing could be written.

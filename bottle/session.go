@@ -116,9 +116,6 @@ func (r *Rack) Policy() egress.Policy {
 
 // letOut gives the sidecar its policy and credential and opens it.
 func (b *Bottle) letOut(ctx context.Context, l *live) error {
-	if err := b.recordable(); err != nil {
-		return err
-	}
 	cred, err := b.rack.cfg.Credential(ctx)
 	if err != nil {
 		return err
@@ -138,7 +135,7 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	}
 	policy := b.rack.Policy()
 	policy.Hold = b.hold()
-	if err := b.notePolicy(policy); err != nil {
+	if err := b.recordable(policy); err != nil {
 		return err
 	}
 	if err := car.Configure(ctx, policy, cred); err != nil {
@@ -147,8 +144,7 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	if err := car.Open(ctx); err != nil {
 		return err
 	}
-	b.settleAsks(policy)
-	b.set(func() { b.unrecorded = false })
+	b.opened(policy)
 	return nil
 }
 
