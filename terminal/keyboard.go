@@ -96,10 +96,17 @@ func (t *Terminal) TypedRune(r rune) {
 		t.option = false // what Option made of a key that went out as Meta
 		return
 	}
-	if k, ok := keyOf(t.lastKey); ok {
-		t.held.press(t.lastKey, k)
+	k, ok := keyOf(t.lastKey)
+	action := vt.KeyPress
+	if ok {
+		action = t.held.press(t.lastKey, k)
 	}
-	t.sendKey(t.core.EncodeText(nil, string(r)))
+	if !ok || k >= vt.KeyEnter || k < utf8.RuneSelf && r >= utf8.RuneSelf {
+		// Composed from several keys, or by an input method.
+		t.sendKey(t.core.EncodeText(nil, string(r)))
+		return
+	}
+	t.sendKey(t.core.EncodeKey(nil, vt.KeyEvent{Key: k, Mods: modsOf(t.mods()) & vt.Shift, Text: string(r), Action: action}))
 }
 
 // KeyDown is for the toolkit; it comes before what the key does.

@@ -14,6 +14,12 @@ const (
 	Alt
 	Ctrl
 	Super
+	Hyper
+	Meta
+	CapsLock
+	NumLock
+
+	locks = CapsLock | NumLock
 )
 
 // Key is a key of the keyboard: a rune for those that write, else one of the
@@ -51,6 +57,60 @@ const (
 	KeyKeypadEnter
 )
 
+// kittyBase is what the keys below lie above their numbers in the kitty
+// protocol.
+const kittyBase Key = 0xf0000
+
+// Keys that few keyboards have, or few programs ask for. The digits of the
+// keypad, F13 to F35 and the media keys follow each other.
+const (
+	KeyCapsLock        = kittyBase + 57358
+	KeyScrollLock      = kittyBase + 57359
+	KeyNumLock         = kittyBase + 57360
+	KeyPrintScreen     = kittyBase + 57361
+	KeyPause           = kittyBase + 57362
+	KeyMenu            = kittyBase + 57363
+	KeyF13             = kittyBase + 57376
+	KeyF20             = kittyBase + 57383
+	KeyF35             = kittyBase + 57398
+	KeyKeypad0         = kittyBase + 57399
+	KeyKeypad9         = kittyBase + 57408
+	KeyKeypadDecimal   = kittyBase + 57409
+	KeyKeypadDivide    = kittyBase + 57410
+	KeyKeypadMultiply  = kittyBase + 57411
+	KeyKeypadSubtract  = kittyBase + 57412
+	KeyKeypadAdd       = kittyBase + 57413
+	KeyKeypadEqual     = kittyBase + 57415
+	KeyKeypadSeparator = kittyBase + 57416
+	KeyKeypadLeft      = kittyBase + 57417
+	KeyKeypadRight     = kittyBase + 57418
+	KeyKeypadUp        = kittyBase + 57419
+	KeyKeypadDown      = kittyBase + 57420
+	KeyKeypadPageUp    = kittyBase + 57421
+	KeyKeypadPageDown  = kittyBase + 57422
+	KeyKeypadHome      = kittyBase + 57423
+	KeyKeypadEnd       = kittyBase + 57424
+	KeyKeypadInsert    = kittyBase + 57425
+	KeyKeypadDelete    = kittyBase + 57426
+	KeyKeypadBegin     = kittyBase + 57427
+	KeyMediaPlay       = kittyBase + 57428
+	KeyMuteVolume      = kittyBase + 57440
+	KeyLeftShift       = kittyBase + 57441
+	KeyLeftControl     = kittyBase + 57442
+	KeyLeftAlt         = kittyBase + 57443
+	KeyLeftSuper       = kittyBase + 57444
+	KeyLeftHyper       = kittyBase + 57445
+	KeyLeftMeta        = kittyBase + 57446
+	KeyRightShift      = kittyBase + 57447
+	KeyRightControl    = kittyBase + 57448
+	KeyRightAlt        = kittyBase + 57449
+	KeyRightSuper      = kittyBase + 57450
+	KeyRightHyper      = kittyBase + 57451
+	KeyRightMeta       = kittyBase + 57452
+	KeyLevel3Shift     = kittyBase + 57453
+	KeyLevel5Shift     = kittyBase + 57454
+)
+
 // KeyAction is what happened to a key.
 type KeyAction uint8
 
@@ -61,11 +121,20 @@ const (
 	KeyRelease
 )
 
-// KeyEvent is a key to be sent.
+// KeyEvent is a key to be sent. What a toolkit does not know stays zero.
 type KeyEvent struct {
 	Key    Key
 	Mods   Mods
 	Action KeyAction
+
+	// Shifted is what the key writes with Shift, Base the key at its place on
+	// a US keyboard; only the kitty protocol tells them (flag 4).
+	Shifted, Base rune
+
+	// Text is what the press writes, after the layout and dead keys had their
+	// say. Where a program did not ask for all keys as sequences it is sent as
+	// it is, whatever the modifiers. Without it the key writes itself.
+	Text string
 }
 
 // MouseButton is a button or a direction of the wheel.

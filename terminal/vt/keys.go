@@ -2,7 +2,6 @@ package vt
 
 import (
 	"fmt"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -23,18 +22,33 @@ func (t *Terminal) EncodeKey(dst []byte, e KeyEvent) []byte {
 	return k.legacy(dst, e)
 }
 
-// EncodeText appends text that was typed or composed.
+// EncodeText appends text that came without a key that is known: composed, or
+// from an input method.
 func (t *Terminal) EncodeText(dst []byte, s string) []byte {
 	t.mu.Lock()
 	flags := t.page.kitty.flags()
 	t.mu.Unlock()
+	if flags&kittyAllKeys == 0 {
+		return appendTyped(dst, s)
+	}
+	k := keyModes{modes: Modes{Kitty: flags}}
+	if flags&kittyText != 0 && utf8.RuneCountInString(s) > 1 {
+		return k.sequence(dst, KeyEvent{}, 0, "", string(appendTyped(nil, s)))
+	}
 	for _, r := range s {
-		switch {
-		case r < 0x20 || r >= 0x7f && r < 0xa0:
-		case flags&kittyAllKeys != 0:
-			k := keyModes{modes: Modes{Kitty: flags}}
+		if !control(r) {
 			dst = k.kitty(dst, KeyEvent{Key: Key(r)})
-		default:
+		}
+	}
+	return dst
+}
+
+func control(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
+
+// appendTyped appends text without its control characters.
+func appendTyped(dst []byte, s string) []byte {
+	for _, r := range s {
+		if !control(r) {
 			dst = utf8.AppendRune(dst, r)
 		}
 	}
@@ -71,14 +85,25 @@ var specials = map[Key]special{
 func (m Mods) param() int { return 1 + int(m) }
 
 func (k keyModes) legacy(dst []byte, e KeyEvent) []byte {
-	if s, ok := specials[e.Key]; ok {
+	if e.Text != "" {
+		return appendTyped(dst, e.Text)
+	}
+	mods := e.Mods & (Shift | Alt | Ctrl)
+	e.Mods &= Shift | Alt | Ctrl | Super
+	if k.modes.AppKeypad && e.Mods == 0 {
+		if c, ok := keypadFinal(e.Key); ok {
+			return append(dst, 0x1b, 'O', c)
+		}
+	}
+	e.Key = offKeypad(e.Key)
+	if s, ok := specialOf(e.Key, false); ok {
 		return k.special(dst, s, e.Mods, "")
 	}
-	mods := e.Mods &^ Super
-	if k.modes.ModifyOther == 2 && mods != 0 && (mods != Shift || e.Key >= KeyEnter) {
-		if code, ok := otherCode(e.Key); ok {
-			return fmt.Appendf(dst, "\x1b[27;%d;%d~", mods.param(), code)
-		}
+	if e.Key >= kittyBase+57344 {
+		return dst // no way to say it
+	}
+	if code, ok := k.other(e.Key, mods); ok {
+		return fmt.Appendf(dst, "\x1b[27;%d;%d~", mods.param(), code)
 	}
 	if mods&Alt != 0 {
 		dst = append(dst, 0x1b)
@@ -89,9 +114,6 @@ func (k keyModes) legacy(dst []byte, e KeyEvent) []byte {
 			// What Claude Code and others take for a line break where the
 			// terminal cannot say Shift.
 			return append(dst, 0x1b, '\r')
-		}
-		if e.Key == KeyKeypadEnter && k.modes.AppKeypad && mods == 0 {
-			return append(dst, "\x1bOM"...)
 		}
 		dst = append(dst, '\r')
 		if k.modes.NewLine {
@@ -127,33 +149,44 @@ func (k keyModes) legacy(dst []byte, e KeyEvent) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// otherCode is the number of a key in CSI 27 sequences.
-func otherCode(k Key) (int, bool) {
-	switch k {
+// other returns the number of a key that XTMODKEYS 4 makes a CSI 27 sequence:
+// with 2 every key with a modifier that changes more than its letter, with 1
+// only Return and Tab, which else would lose theirs.
+func (k keyModes) other(key Key, mods Mods) (int, bool) {
+	code, ok := int(key), key < KeyEnter
+	switch key {
 	case KeyEnter, KeyKeypadEnter:
-		return 13, true
+		code, ok = 13, true
 	case KeyTab:
-		return 9, true
+		code, ok = 9, true
 	case KeyBackspace:
-		return 127, true
+		code, ok = 127, true
 	case KeyEscape:
-		return 27, true
+		code, ok = 27, true
 	}
-	return int(k), k < KeyEnter
+	switch {
+	case !ok || mods == 0 || k.modes.ModifyOther == 0:
+		return 0, false
+	case k.modes.ModifyOther == 1:
+		return code, code == 13 || code == 9 && mods != Shift
+	}
+	return code, mods != Shift || key >= KeyEnter
 }
 
 // special appends a function or cursor key; event is ":2" or ":3" of the
 // kitty protocol, or nothing.
 func (k keyModes) special(dst []byte, s special, mods Mods, event string) []byte {
-	kitty := k.modes.Kitty != 0
-	if kitty && s.final == 'R' {
+	// Any flag but the one for alternate keys asks for sequences that cannot
+	// be taken for something else.
+	csi := k.modes.Kitty&^(kittyAlternates|kittyText) != 0
+	if csi && s.final == 'R' {
 		s = special{final: '~', number: 13} // CSI R would be a CPR
 	}
 	plain := mods == 0 && event == ""
 	switch {
 	case plain && s.final == '~':
 		return fmt.Appendf(dst, "\x1b[%d~", s.number)
-	case plain && (s.ss3 && !kitty || !s.ss3 && k.modes.AppCursor):
+	case plain && !csi && (s.ss3 || k.modes.AppCursor):
 		return append(dst, 0x1b, 'O', s.final)
 	case plain:
 		return append(dst, 0x1b, '[', s.final)
@@ -188,75 +221,4 @@ func controlByte(r rune) (byte, bool) {
 		return 0x7f, true
 	}
 	return 0, false
-}
-
-// Flags of the kitty keyboard protocol.
-const (
-	kittyDisambiguate = 1
-	kittyEvents       = 2
-	kittyAllKeys      = 8
-	kittyText         = 16
-)
-
-func (k keyModes) kitty(dst []byte, e KeyEvent) []byte {
-	flags := k.modes.Kitty
-	event := ""
-	if flags&kittyEvents != 0 && e.Action != KeyPress {
-		event = fmt.Sprintf(":%d", int(e.Action)+1)
-	} else if e.Action == KeyRelease {
-		return dst
-	}
-	if s, ok := specials[e.Key]; ok {
-		return k.special(dst, s, e.Mods, event)
-	}
-	code, ordinary := kittyCode(e.Key)
-	all := flags&kittyAllKeys != 0
-	if !all && !k.escaped(e, ordinary) {
-		if e.Action == KeyRelease {
-			return dst
-		}
-		return k.legacy(dst, e)
-	}
-	dst = fmt.Appendf(dst, "\x1b[%d", code)
-	text := ""
-	if flags&kittyText != 0 && all && e.Key < KeyEnter && e.Mods&^Shift == 0 && e.Action != KeyRelease {
-		text = fmt.Sprintf(";%d", rune(e.Key))
-	}
-	mods := e.Mods
-	if unicode.IsUpper(rune(e.Key)) && e.Key < KeyEnter {
-		mods |= Shift
-	}
-	if mods != 0 || event != "" || text != "" {
-		dst = fmt.Appendf(dst, ";%d%s", mods.param(), event)
-	}
-	return append(append(dst, text...), 'u')
-}
-
-// escaped says whether a key is written as CSI ... u where not all are.
-func (k keyModes) escaped(e KeyEvent, ordinary bool) bool {
-	if k.modes.Kitty&kittyDisambiguate == 0 {
-		return false
-	}
-	if ordinary {
-		return e.Mods&^Shift != 0
-	}
-	return e.Key == KeyEscape || e.Key == KeyKeypadEnter || e.Mods != 0
-}
-
-// kittyCode is the number of a key, the unshifted character for those that
-// write; ordinary is set for these.
-func kittyCode(k Key) (code int, ordinary bool) {
-	switch k {
-	case KeyEnter:
-		return 13, false
-	case KeyTab:
-		return 9, false
-	case KeyBackspace:
-		return 127, false
-	case KeyEscape:
-		return 27, false
-	case KeyKeypadEnter:
-		return 57414, false
-	}
-	return int(unicode.ToLower(rune(k))), true
 }
