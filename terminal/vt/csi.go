@@ -48,13 +48,13 @@ func (m *machine) csiMove(final byte) bool {
 	case 'Z': // CBT
 		m.backTab(min(n, m.cols))
 	case 'a': // HPR
-		m.cur.x, m.cur.wrap = min(m.cur.x+n, m.cols-1), false
+		m.cur.x, m.cur.wrap = min(m.cur.x+n, m.bounds().right-1), false
 	case 'd': // VPA
 		x := m.cur.x
 		m.moveTo(n-1, x)
 		m.cur.x = x
 	case 'e': // VPR
-		m.cur.y, m.cur.wrap = min(m.cur.y+n, m.rows-1), false
+		m.cur.y, m.cur.wrap = min(m.cur.y+n, m.bounds().bottom-1), false
 	default:
 		return false
 	}
@@ -85,8 +85,8 @@ func (m *machine) csiEdit(final byte) bool {
 		}
 	case 'S': // SU
 		m.scrollUp(m.top, m.bottom, n, true)
-	case 'T', '^': // SD; with five parameters 'T' would be mouse tracking
-		if m.nparam <= 1 {
+	case 'T', '^': // SD; 'T' with 0 or five parameters is about mode 1001
+		if m.nparam <= 1 && (final == '^' || m.arg(0, 1) != 0) {
 			m.scrollDown(m.top, m.bottom, n)
 		}
 	case 'X': // ECH
@@ -218,9 +218,13 @@ func (m *machine) csiInter(final byte) {
 	case " q": // DECSCUSR
 		m.cursorStyle(m.arg(0, 0))
 	case " @": // SL
-		m.shiftColumns(m.left, -m.count(0))
+		if m.inRegion() {
+			m.shiftColumns(m.left, -m.count(0))
+		}
 	case " A": // SR
-		m.shiftColumns(m.left, m.count(0))
+		if m.inRegion() {
+			m.shiftColumns(m.left, m.count(0))
+		}
 	case "'}": // DECIC
 		if m.inRegion() {
 			m.shiftColumns(m.cur.x, m.count(0))
@@ -347,4 +351,5 @@ func (m *machine) restoreCursor() {
 	m.cur.x = clamp(m.cur.x, 0, m.cols-1)
 	m.cur.y = clamp(m.cur.y, 0, m.rows-1)
 	m.cur.wrap = m.cur.wrap && m.cur.x == m.edge(m.cur.x)
+	m.modes.set(modeOrigin, m.cur.origin)
 }

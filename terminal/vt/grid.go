@@ -47,6 +47,9 @@ func (m *machine) erase(r *row, x0, x1 int, selective bool) {
 		m.fill(r, x0, x1, m.blank())
 		return
 	}
+	if x0 > 0 && r.cells[x0].Attr&attrSpacer != 0 {
+		x0-- // the other half goes too
+	}
 	for x := x0; x < x1; x++ {
 		if c := r.cells[x]; c.Attr&Protected == 0 && c.Attr&attrSpacer == 0 && !c.empty() {
 			m.fill(r, x, min(x+c.Width(), m.cols), m.blank())

@@ -158,6 +158,21 @@ func TestGrowingTakesLinesBackAndShrinkingPutsThemAway(t *testing.T) {
 	}
 }
 
+func TestEmptyLinesComeBackFromTheScrollback(t *testing.T) {
+	term := New(Options{Cols: 10, Rows: 2, Scrollback: 20})
+	term.Write([]byte(strings.Repeat("\n", 8)))
+	term.Resize(10, 5)
+	term.View(func(s *Screen) {
+		for n := s.First; n < s.Top; n++ {
+			s.Line(n)
+		}
+	})
+	term.Resize(10, 12)
+	if err := term.check(); err != nil || term.hist.count != 0 {
+		t.Errorf("%d lines stay above, %v", term.hist.count, err)
+	}
+}
+
 func TestShrinkingDropsEmptyLinesBelowFirst(t *testing.T) {
 	term := New(Options{Cols: 20, Rows: 10})
 	term.Write([]byte("one\r\ntwo"))

@@ -204,7 +204,7 @@ func (m *machine) columnMode() {
 func (m *machine) alternate(n int, on bool) {
 	if on == (m.page == &m.alt) {
 		if n == 1049 && on {
-			m.saveCursorOf(&m.main)
+			m.saveCursor()
 			m.eraseDisplay(2, false)
 		} else if n == 1049 {
 			m.restoreCursor()
@@ -233,8 +233,6 @@ func (m *machine) alternate(n int, on bool) {
 	m.seq++
 	m.emit(Event{Kind: EventModes})
 }
-
-func (m *machine) saveCursorOf(p *page) { p.saved = m.cur }
 
 // keepPrivate is XTSAVE and XTRESTORE for the switches that are one bit.
 func (m *machine) keepPrivate(n int, save bool) {
@@ -282,6 +280,8 @@ func (m *machine) requestMode(n int, private bool) {
 		state = of(m.mouseEnc == e)
 	} else if n == 1048 {
 		state = 1
+	} else if n == 1001 {
+		state = 4 // highlight tracking waits for an answer in each press
 	}
 	m.answerf("\x1b[?%d;%d$y", n, state)
 }

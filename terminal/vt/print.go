@@ -110,7 +110,7 @@ func (m *machine) putCell(c Cell, width int) {
 			edge = m.edge(m.cur.x)
 		}
 	}
-	if m.modes.has(modeInsert) {
+	if m.modes.has(modeInsert) && m.cur.x >= m.left && m.cur.x <= m.right {
 		m.insertCells(m.cur.x, width)
 	}
 	r, x := m.row(), m.cur.x

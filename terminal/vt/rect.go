@@ -6,23 +6,29 @@ type box struct{ top, left, bottom, right int }
 // boxAt reads four parameters from i on, as DEC's rectangle functions have
 // them: counted from 1, from the margins in origin mode, cut to the screen.
 func (m *machine) boxAt(i int) (box, bool) {
-	top, left, bottom, right := 0, 0, m.rows, m.cols
-	if m.cur.origin {
-		top, left, bottom, right = m.top, m.left, m.bottom+1, m.right+1
-	}
+	in := m.bounds()
 	b := box{
-		top:    min(top+m.count(i)-1, bottom),
-		left:   min(left+m.count(i+1)-1, right),
-		bottom: min(top+max(m.arg(i+2, bottom), 0), bottom),
-		right:  min(left+max(m.arg(i+3, right), 0), right),
+		top:    min(in.top+m.count(i)-1, in.bottom),
+		left:   min(in.left+m.count(i+1)-1, in.right),
+		bottom: in.bottom,
+		right:  in.right,
 	}
-	if m.arg(i+2, 0) == 0 {
-		b.bottom = bottom
+	if n := m.arg(i+2, 0); n > 0 {
+		b.bottom = min(in.top+n, in.bottom)
 	}
-	if m.arg(i+3, 0) == 0 {
-		b.right = right
+	if n := m.arg(i+3, 0); n > 0 {
+		b.right = min(in.left+n, in.right)
 	}
 	return b, b.top < b.bottom && b.left < b.right
+}
+
+// bounds is where the cursor and rectangles can be: the margins in origin
+// mode, else the screen.
+func (m *machine) bounds() box {
+	if m.cur.origin {
+		return box{m.top, m.left, m.bottom + 1, m.right + 1}
+	}
+	return box{0, 0, m.rows, m.cols}
 }
 
 // rectangle carries out DECFRA, DECERA, DECSERA, DECCRA, DECCARA and DECRARA.
@@ -62,11 +68,9 @@ func (m *machine) rectangle(final byte) {
 
 // copyRect is DECCRA; its pages are all the one that is shown.
 func (m *machine) copyRect(b box) {
-	to := box{top: m.count(5) - 1, left: m.count(6) - 1}
-	if m.cur.origin {
-		to.top, to.left = to.top+m.top, to.left+m.left
-	}
-	h, w := min(b.bottom-b.top, m.rows-to.top), min(b.right-b.left, m.cols-to.left)
+	to := m.bounds()
+	to.top, to.left = to.top+m.count(5)-1, to.left+m.count(6)-1
+	h, w := min(b.bottom-b.top, to.bottom-to.top), min(b.right-b.left, to.right-to.left)
 	if h <= 0 || w <= 0 {
 		return
 	}
@@ -96,21 +100,32 @@ func (m *machine) copyRect(b box) {
 // otherwise it takes the stream of cells from the first corner to the last.
 func (m *machine) changeRect(b box, reverse bool) {
 	on, off := m.rectAttrs(reverse)
+	if on|off == 0 {
+		return
+	}
+	in := m.bounds()
 	for y := b.top; y < b.bottom; y++ {
 		x0, x1 := b.left, b.right
 		if !m.rectExact {
 			if y > b.top {
-				x0 = 0
+				x0 = in.left
 			}
 			if y < b.bottom-1 {
-				x1 = m.cols
+				x1 = in.right
 			}
 		}
 		r := m.page.rows[y]
+		// A wide character changes as a whole.
+		if x0 > 0 && r.cells[x0].Attr&attrSpacer != 0 {
+			x0--
+		}
+		if x1 < m.cols && r.cells[x1].Attr&attrSpacer != 0 {
+			x1++
+		}
 		for x := x0; x < x1; x++ {
 			c := &r.cells[x]
 			if reverse {
-				c.Attr ^= on
+				c.Attr = toggled(c.Attr, on)
 			} else {
 				c.Attr = c.Attr&^off | on
 			}
@@ -120,15 +135,25 @@ func (m *machine) changeRect(b box, reverse bool) {
 	}
 }
 
+// toggled reverses flags; an underline of any style counts as one.
+func toggled(a, on Attr) Attr {
+	if on&underlineMask != 0 && a&underlineMask != 0 {
+		return (a ^ on&^underlineMask) &^ underlineMask
+	}
+	return a ^ on
+}
+
+// rectAttrs reads the attributes that DECCARA sets and clears, or that DECRARA
+// reverses. Concealed is xterm's addition.
 func (m *machine) rectAttrs(reverse bool) (on, off Attr) {
 	const single = Attr(UnderlineSingle) << underlineShift
 	set := func(a, clear Attr) { on, off = on&^clear|a, off&^a|clear }
-	for i := 4; i < max(min(m.nparam, maxParams), 5); i++ {
+	for i := 4; i < min(m.nparam, maxParams); i++ {
 		switch m.arg(i, 0) {
 		case 0:
-			set(0, Bold|Blink|Inverse|underlineMask)
+			set(0, Bold|Blink|Inverse|Concealed|underlineMask)
 			if reverse {
-				on = Bold | Blink | Inverse | single
+				on, off = Bold|Blink|Inverse|single, 0
 			}
 		case 1:
 			set(Bold, 0)
@@ -138,6 +163,8 @@ func (m *machine) rectAttrs(reverse bool) (on, off Attr) {
 			set(Blink, 0)
 		case 7:
 			set(Inverse, 0)
+		case 8:
+			set(Concealed, 0)
 		case 22:
 			set(0, Bold)
 		case 24:
@@ -146,6 +173,8 @@ func (m *machine) rectAttrs(reverse bool) (on, off Attr) {
 			set(0, Blink)
 		case 27:
 			set(0, Inverse)
+		case 28:
+			set(0, Concealed)
 		}
 	}
 	return on, off

@@ -104,9 +104,14 @@ func (h *history) pop(r *row) bool {
 	h.count--
 	s := &h.slabs[ref.slab-h.base]
 	s.b = s.b[:ref.off]
-	for n := len(h.slabs); n > 0 && len(h.slabs[n-1].b) == 0; n-- {
-		h.slabs = h.slabs[:n-1]
+	// Slabs behind the newest line's go; an empty one may still be that of
+	// lines without text.
+	used := 0
+	if newest, ok := h.ref(h.next() - 1); ok {
+		used = int(newest.slab-h.base) + 1
 	}
+	clear(h.slabs[used:])
+	h.slabs = h.slabs[:used]
 	return true
 }
 
