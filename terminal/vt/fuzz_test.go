@@ -35,7 +35,9 @@ func (m *machine) check() error {
 	if m.cur.x < 0 || m.cur.x >= m.cols || m.cur.y < 0 || m.cur.y >= m.rows {
 		return fmt.Errorf("cursor at %d,%d of %dx%d", m.cur.x, m.cur.y, m.cols, m.rows)
 	}
-	if m.hist.count > m.hist.max || len(m.events) > maxEvents || len(m.tabs) != m.cols {
+	if m.hist.count > m.hist.max || len(m.events) > maxEvents || len(m.tabs) != m.cols || len(m.hist.slabs) > maxSlabs ||
+		len(m.clusters.texts) > maxClusters || len(m.extras.list) > maxExtras+1 || m.extras.bytes > maxLinkBytes+4096 ||
+		cap(m.str) > 2*maxOSC52 || len(m.titleStack) > 10 || len(m.palette) > 256 {
 		return fmt.Errorf("a bound is broken")
 	}
 	return nil
@@ -48,6 +50,8 @@ var pieces = []string{
 	"$p", "$x", "$z", "${", "$v", "$r", "$t", "'}", "'~", " @", " A", "!p", "\"p", "\"q", " q", "t", "n", "c", "q",
 	"38;5;", "48:2::1:2:3", "4:3", "58;2;1;2;3", "hello world", "日本語", "👩‍💻", "🇬🇧", "e\u0301", "✳️", "\u0915\u094d\u0937", "\u200d", "각",
 	"\x18", "\x1a", "\x9c", "\x80", "\xe2\x9c", "\xff", "\n", "\r", "\b", "\t", "\x0e", "\x0f",
+	"\x1bP$q", "\x1bP+q", "544e", "436f", "*|", "$|", "*x", "?996n", "5n", "6n", "?6n", "?15n", "?63;7n", ">c", "=c", ">q", "18t", "14t", "?u", ">5u", "=3;2u",
+	"1000h", "1001h", "1006h", "1016h", "2031h", "2048h", "2027l", "45h", "95h", "40h", "3h", "20h", "?4m", ">4;2m", "\x1b6", "\x1b9", "*y", "22t", "23t", "3J",
 	"8;;http://x/y", "52;c;aGVsbG8=", "133;A", "0;title", "4;1;rgb:ff/00/00", "4;1;?", "10;?",
 }
 
@@ -63,14 +67,20 @@ func randomStream(r *rand.Rand, n int) []byte {
 	return b
 }
 
+// TestRandomStreamsAndResizesBreakNothing sends 20 000 streams of control
+// sequences, with a resize after each.
 func TestRandomStreamsAndResizesBreakNothing(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(5000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		term := New(Options{Cols: 80, Rows: 25, Scrollback: 200})
+		term.SetPixels(8, 18)
 		for range 4 {
-			term.Write(randomStream(r, 300))
+			term.Write(randomStream(r, 120))
 			if err := term.check(); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
+			}
+			if rest := strange(term.TakeReplies(nil)); rest != nil {
+				t.Fatalf("seed %d: a reply that is none of the standard ones: %q", seed, rest)
 			}
 			term.Resize(1+r.IntN(120), 1+r.IntN(50))
 			if err := term.check(); err != nil {
@@ -89,6 +99,7 @@ func FuzzWrite(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, cols, rows uint8) {
 		term := New(Options{Cols: 40, Rows: 12, Scrollback: 50})
+		term.SetPixels(8, 18)
 		half := len(b) / 2
 		term.Write(b[:half])
 		term.Resize(int(cols), int(rows))
@@ -96,9 +107,15 @@ func FuzzWrite(f *testing.F) {
 		if err := term.check(); err != nil {
 			t.Fatal(err)
 		}
+		if rest := strange(term.TakeReplies(nil)); rest != nil {
+			t.Fatalf("a reply that is none of the standard ones: %q", rest)
+		}
+		term.Resize(40, 12)
+		if err := term.check(); err != nil {
+			t.Fatal(err)
+		}
 		term.View(func(s *Screen) { s.Selected(s.All()) })
 		copyOf := New(Options{Cols: 40, Rows: 12})
-		copyOf.Resize(int(cols), int(rows))
 		copyOf.Write(term.AppendReplay(nil, 10))
 		if err := copyOf.check(); err != nil {
 			t.Fatal(err)
@@ -130,6 +147,9 @@ func TestNoReplyCarriesTheSendersText(t *testing.T) {
 	got := term.TakeReplies(nil)
 	if len(got) == 0 {
 		t.Fatal("no reply at all")
+	}
+	if rest := strange(got); rest != nil {
+		t.Fatalf("a reply that is none of the standard ones: %q", rest)
 	}
 	if bytes.Contains(got, []byte(mark)) || bytes.Contains(got, []byte("5A51584A")) {
 		t.Fatalf("a reply carries the sender's text: %q", got)

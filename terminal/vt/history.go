@@ -22,7 +22,13 @@ type history struct {
 
 type slab struct{ b []byte }
 
-const slabSize = 64 << 10
+const (
+	slabSize = 64 << 10
+
+	// maxSlabs bounds the packed text. Only lines in which nearly every cell
+	// has colours of its own are so large that fewer of them are kept.
+	maxSlabs = (56 << 20) / slabSize
+)
 
 // lineRef says where a packed line lies.
 type lineRef struct {
@@ -75,6 +81,9 @@ func (h *history) push(r *row) {
 		h.dropOldest()
 	}
 	if len(h.slabs) == 0 || len(h.slabs[len(h.slabs)-1].b)+len(h.buf) > slabSize {
+		for n := len(h.slabs); n >= maxSlabs && len(h.slabs) == n; {
+			h.dropOldest()
+		}
 		b := h.spare
 		h.spare = nil
 		if b == nil {

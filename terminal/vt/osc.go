@@ -138,7 +138,7 @@ func (m *machine) oscPalette(s string) {
 			continue
 		}
 		if p[i+1] == "?" {
-			m.answer(fmt.Sprintf("\x1b]4;%d;%s\x1b\\", n, m.paletteRGB(uint8(n)).spec()))
+			m.answerOSC(fmt.Sprintf("4;%d;%s", n, m.paletteRGB(uint8(n)).spec()))
 			continue
 		}
 		if c, ok := parseColor(p[i+1]); ok {
@@ -170,7 +170,7 @@ func (m *machine) oscDynamic(which int, s string) {
 			return
 		}
 		if v == "?" {
-			m.answer(fmt.Sprintf("\x1b]%d;%s\x1b\\", which+10, m.dynamicRGB(which).spec()))
+			m.answerOSC(fmt.Sprintf("%d;%s", which+10, m.dynamicRGB(which).spec()))
 		} else if c, ok := parseColor(v); ok {
 			m.dynamic[which] = &c
 			m.repaint()

@@ -44,6 +44,7 @@ type parser struct {
 	nparam int
 	str    []byte
 	over   bool // the string was longer than it may be
+	bell   bool // the OSC ended with BEL, and so does an answer to it
 
 	need int // continuation bytes to come
 	acc  rune
@@ -302,6 +303,7 @@ func (m *machine) stringBytes(b []byte) int {
 		if m.esc {
 			m.esc = false
 			if c == '\\' {
+				m.bell = false
 				m.endString()
 				return i + 1
 			}
@@ -315,6 +317,7 @@ func (m *machine) stringBytes(b []byte) int {
 			m.state = ground
 			return i + 1
 		case c == 0x07 && m.state == oscString:
+			m.bell = true
 			m.endString()
 			return i + 1
 		case m.state == oscString || m.state == dcsString:

@@ -1,6 +1,9 @@
 package vt
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // printASCII writes printable ASCII, as much of a line at a time as fits.
 func (m *machine) printASCII(b []byte) {
@@ -213,7 +216,14 @@ func (m *machine) repeat(n int) {
 		width = clusterWidth(m.scratch)
 	}
 	c.FG, c.BG, c.Attr = m.cur.fg, m.cur.bg, m.cur.attr
-	for n = min(n, m.cols*m.rows); n > 0; n-- {
+	n = min(n, m.cols*m.rows)
+	if c.ch < 0x80 && !m.modes.has(modeInsert) {
+		m.scratch = append(m.scratch[:0], bytes.Repeat([]byte{byte(c.ch)}, min(n, m.cols))...)
+		for ; n > 0; n -= m.cols {
+			m.printASCII(m.scratch[:min(n, m.cols)])
+		}
+	}
+	for ; n > 0; n-- {
 		m.putCell(c, width)
 	}
 	m.join.ok, m.last.ch = false, 0

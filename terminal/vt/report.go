@@ -12,6 +12,15 @@ func (m *machine) answer(s string) { m.out.add([]byte(s)) }
 
 func (m *machine) answerf(format string, v ...any) { m.answer(fmt.Sprintf(format, v...)) }
 
+// answerOSC queues an OSC that ends as the query did.
+func (m *machine) answerOSC(s string) {
+	end := "\x1b\\"
+	if m.bell {
+		end = "\x07"
+	}
+	m.answer("\x1b]" + s + end)
+}
+
 func (m *machine) answerVersion() {
 	s := m.opts.Name
 	if m.opts.Version != "" {

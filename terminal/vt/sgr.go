@@ -45,9 +45,11 @@ func (m *machine) sgrItem(i, end, n int) int {
 	case 4:
 		u := UnderlineSingle
 		if end > i+1 {
-			u = Underline(clamp(m.arg(i+1, 1), 0, 5))
+			u = Underline(min(m.arg(i+1, 1), 99))
 		}
-		m.cur.attr = m.cur.attr.withUnderline(u)
+		if u <= UnderlineDashed {
+			m.cur.attr = m.cur.attr.withUnderline(u)
+		}
 	default:
 		if end == i+1 {
 			m.sgrPlain(v)
