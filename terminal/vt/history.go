@@ -3,6 +3,7 @@ package vt
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // history is the scrollback: lines packed as text and runs of attributes into
@@ -153,17 +154,31 @@ func packLine(dst []byte, cells []Cell) []byte {
 		cells = cells[:len(cells)-1]
 	}
 	for len(cells) > 0 {
-		first := cells[0]
-		ascii := first.ch < 0x80
-		n := 1
-		for n < len(cells) && sameStyle(cells[n], first) &&
-			(cells[n].ch < 0x80 && cells[n].Attr&attrSpacer == 0) == ascii {
+		n := asciiRun(cells)
+		ascii := n > 0
+		for first := cells[0]; !ascii && n < len(cells) && sameStyle(cells[n], first) &&
+			(cells[n].ch >= 0x80 || cells[n].Attr&attrSpacer != 0); {
 			n++
 		}
 		dst = packRun(dst, cells[:n], ascii)
 		cells = cells[n:]
 	}
 	return dst
+}
+
+// asciiRun counts the cells of one style from the first on that hold ASCII.
+func asciiRun(cells []Cell) int {
+	first := cells[0]
+	if first.Attr&attrSpacer != 0 {
+		return 0
+	}
+	for i := range cells {
+		c := &cells[i]
+		if c.ch >= 0x80 || c.Attr != first.Attr || c.FG != first.FG || c.BG != first.BG {
+			return i
+		}
+	}
+	return len(cells)
 }
 
 func packRun(dst []byte, cells []Cell, ascii bool) []byte {
@@ -184,8 +199,11 @@ func packRun(dst []byte, cells []Cell, ascii bool) []byte {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.Attr))
 	}
 	if ascii {
-		for _, c := range cells {
-			dst = append(dst, byte(c.ch))
+		n := len(dst)
+		dst = slices.Grow(dst, len(cells))[:n+len(cells)]
+		text := dst[n:]
+		for i := range text {
+			text[i] = byte(cells[i].ch)
 		}
 		return dst
 	}

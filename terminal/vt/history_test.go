@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // all returns everything that is kept, scrollback first, as text.
@@ -93,19 +94,35 @@ func TestPackedLinesComeBackTheSame(t *testing.T) {
 	}
 }
 
+// TestFiftyThousandLinesFitInSixtyMegabytes counts what is held for lines of
+// 120 columns, and for such as are made to take the most.
 func TestFiftyThousandLinesFitInSixtyMegabytes(t *testing.T) {
+	held := func(term *Terminal) int {
+		size := len(term.hist.refs) * int(unsafe.Sizeof(lineRef{}))
+		for _, s := range term.hist.slabs {
+			size += cap(s.b)
+		}
+		return size
+	}
 	term := New(Options{Cols: 120, Rows: 40})
-	line := strings.Repeat("\x1b[3%dmcoloured words \x1b[0mand plain ones, ", 4)
-	for i := range 60_000 {
-		fmt.Fprintf(term, line+"\r\n", i%8, (i+1)%8, (i+2)%8, (i+3)%8)
-	}
-	size := 0
-	for _, s := range term.hist.slabs {
-		size += cap(s.b)
-	}
-	size += len(term.hist.refs) * 32
-	if term.hist.count != 50_000 || size > 60<<20 {
+	fill(term, 51_000)
+	if size := held(term); term.hist.count != 50_000 || size > 60<<20 {
 		t.Errorf("%d lines take %d MB", term.hist.count, size>>20)
+	}
+	var line []byte
+	for x := range 120 {
+		line = fmt.Appendf(line, "\x1b[38;2;%d;1;2;48;2;3;4;%dmx", x, x)
+	}
+	line = append(line, "\r\n"...)
+	costly := New(Options{Cols: 120, Rows: 40})
+	for range 40_000 {
+		costly.Write(line)
+	}
+	if size := held(costly); size > 60<<20 || costly.hist.count < 20_000 {
+		t.Errorf("%d costly lines take %d MB", costly.hist.count, size>>20)
+	}
+	if err := costly.check(); err != nil {
+		t.Error(err)
 	}
 }
 
