@@ -72,6 +72,8 @@ var conformance = []struct {
 	{"DL within margins", "vt DL", "1\r\n2\r\n3\r\n4\r\n5\x1b[2;4r\x1b[2;1H\x1b[M", "1|3|4||5", 2, 1},
 	{"SU", "ecma 8.3.147", "1\r\n2\r\n3\x1b[2S", "3", 3, 2},
 	{"SD", "ecma 8.3.113", "1\r\n2\x1b[T", "|1|2", 2, 2},
+	{"SD with 0 is for mode 1001", "ctl CSI T", "1\r\n2\x1b[0T", "1|2", 2, 2},
+	{"highlight tracking's five", "ctl CSI T", "1\r\n2\x1b[?1001h\x1b[1;1;1;1;5T", "1|2", 2, 2},
 	{"SD with ^", "ecma 8.3.113", "1\r\n2\x1b[2^", "||1|2", 2, 2},
 	{"REP", "ecma 8.3.103", "a\x1b[3b", "aaaa", 1, 5},
 	{"REP wide", "ecma 8.3.103", "日\x1b[2b", "日日日", 1, 7},
@@ -131,6 +133,21 @@ var conformance = []struct {
 	{"DECFRA", "vt DECFRA", "\x1b[88;2;2;3;4$x", "| XXX| XXX", 1, 1},
 	{"DECERA", "vt DECERA", "abcdef\r\nabcdef\x1b[1;2;2;3$z", "a  def|a  def", 2, 7},
 	{"DECCRA", "vt DECCRA", "ab\r\ncd\x1b[1;1;2;2;1;3;4;1$v", "ab|cd|   ab|   cd", 2, 3},
+	{"rectangles too far", "vt DECFRA", "\x1b[88;5;9;4294967296;4294967296$x", "||||        XX", 1, 1},
+	{"rectangle upside down", "vt DECFRA", "a\x1b[88;3;3;2;2$x", "a", 1, 2},
+	{"DECFRA of a control", "vt DECFRA", "a\x1b[27;1;1;2;2$x", "a", 1, 2},
+	{"DECFRA in origin mode", "vt DECFRA", "\x1b[2;4r\x1b[?6h\x1b[88;1;1;9;2$x", "|XX|XX|XX", 2, 1},
+	{"DECERA cuts wide ones", "vt DECERA", "日本\x1b[1;2;1;3$z", "", 1, 5},
+	{"DECCRA in origin mode stops at the margins", "vt DECCRA", "\x1b[?69h\x1b[2;4s\x1b[1;3r\x1b[?6hab\x1b[1;1;1;2;1;2;3;1$v", " ab|   a", 1, 4},
+	{"DECCRA leaves no halves", "vt DECCRA", "日本\x1b[1;2;1;3;1;3;1;1$v", "日本", 1, 5},
+	{"DECSERA spares a wide one", "vt DECSERA", "\x1b[1\"q日\x1b[0\"q本\x1b[1;2;1;3${", "日", 1, 5},
+	{"DECSEL takes a wide one whole", "vt DECSEL", "日本\x1b[4G\x1b[?K", "日", 1, 4},
+	{"DECRC brings origin mode back", "vt DECRC", "\x1b[2;4r\x1b[?6h\x1b7\x1b[?6l\x1b8\x1b[HX", "|X", 2, 2},
+	{"VPR in origin mode", "ctl", "\x1b[2;4r\x1b[?6h\x1b[9eX", "|||X", 4, 2},
+	{"HPR in origin mode", "ctl", "\x1b[?69h\x1b[3;6s\x1b[?6h\x1b[9aX", "     X", 1, 6},
+	{"SL outside the margins", "ctl", "0123456789\x1b[?69h\x1b[3;6s\x1b[1;9H\x1b[ @", "0123456789", 1, 9},
+	{"IRM outside the margins", "ctl", "0123456789\x1b[?69h\x1b[3;6s\x1b[1;9H\x1b[4hX", "01234567X9", 1, 10},
+	{"SGR in the middle of a cluster", "UAX 29", "e\x1b[1m\u0301x", "e\u0301x", 1, 3},
 	{"DECSERA", "vt DECSERA", "a\x1b[1\"qb\x1b[0\"qc\x1b[1;1;1;3${", " b", 1, 4},
 
 	{"wide", "UAX 11", "日本", "日本", 1, 5},
@@ -167,6 +184,7 @@ var conformance = []struct {
 	{"47 keeps", "ctl", "main\x1b[?47halt\x1b[?47l", "main", 1, 8},
 	{"1047 clears when left", "ctl", "main\x1b[?1047halt\x1b[?1047l\x1b[?1047h", "", 1, 8},
 	{"1049 saves the cursor and clears", "ctl", "main\x1b[?1049h\x1b[Halt\x1b[?1049lX", "mainX", 1, 6},
+	{"1049 twice keeps the first cursor", "ctl", "main\x1b[?1049h\x1b[3;3H\x1b[?1049h\x1b[?1049lX", "mainX", 1, 6},
 	{"1048", "ctl", "ab\x1b[?1048h\x1b[4;4H\x1b[?1048lX", "abX", 1, 4},
 }
 
@@ -196,55 +214,6 @@ func expect(t *testing.T, term *Terminal, want string, y, x int) bool {
 		ok = false
 	}
 	return ok
-}
-
-func TestReports(t *testing.T) {
-	for _, c := range []struct{ name, in, want string }{
-		{"DA1", "\x1b[c", "\x1b[?64;6;21;22;28c"},
-		{"DA1 with 0", "\x1b[0c", "\x1b[?64;6;21;22;28c"},
-		{"DA2", "\x1b[>c", "\x1b[>1;300;0c"},
-		{"DA3", "\x1b[=c", "\x1bP!|00000000\x1b\\"},
-		{"XTVERSION", "\x1b[>q", "\x1bP>|bottlebar(1.2)\x1b\\"},
-		{"DSR", "\x1b[5n", "\x1b[0n"},
-		{"CPR", "\x1b[3;4H\x1b[6n", "\x1b[3;4R"},
-		{"CPR in origin mode", "\x1b[2;4r\x1b[?6h\x1b[2;1H\x1b[6n", "\x1b[2;1R"},
-		{"DECXCPR", "\x1b[?6n", "\x1b[?1;1;1R"},
-		{"DECRQM set", "\x1b[?7$p", "\x1b[?7;1$y"},
-		{"DECRQM reset", "\x1b[?2026$p", "\x1b[?2026;2$y"},
-		{"DECRQM 2027", "\x1b[?2027$p", "\x1b[?2027;1$y"},
-		{"DECRQM not known", "\x1b[?4242$p", "\x1b[?4242;0$y"},
-		{"DECRQM mouse", "\x1b[?1002h\x1b[?1002$p\x1b[?1000$p", "\x1b[?1002;1$y\x1b[?1000;2$y"},
-		{"DECRQM ANSI", "\x1b[4h\x1b[4$p", "\x1b[4;1$y"},
-		{"DECRQSS SGR", "\x1b[1;3;4:3;38;2;1;2;3;44m\x1bP$qm\x1b\\", "\x1bP1$r0;1;3;4:3;38;2;1;2;3;44m\x1b\\"},
-		{"DECRQSS DECSTBM", "\x1b[2;4r\x1bP$qr\x1b\\", "\x1bP1$r2;4r\x1b\\"},
-		{"DECRQSS DECSCUSR", "\x1b[6 q\x1bP$q q\x1b\\", "\x1bP1$r6 q\x1b\\"},
-		{"DECRQSS unknown", "\x1bP$qzz\x1b\\", "\x1bP0$r\x1b\\"},
-		{"XTGETTCAP", "\x1bP+q436f\x1b\\", "\x1bP1+r436F=323536\x1b\\"},
-		{"XTGETTCAP unknown", "\x1bP+q5a5a\x1b\\", "\x1bP0+r\x1b\\"},
-		{"text area in cells", "\x1b[18t", "\x1b[8;5;10t"},
-		{"title is not told", "\x1b]2;rm -rf\x07\x1b[21t\x1b[20t", ""},
-		{"checksum is not told", "abc\x1b[1;1;1;1;1;3*y", ""},
-		{"ENQ is not answered", "\x05", ""},
-		{"OSC 11", "\x1b]11;?\x07", "\x1b]11;rgb:1e1e/1f1f/2222\a"},
-		{"OSC 10 and 11 at once", "\x1b]10;?;?\x07", "\x1b]10;rgb:ecec/ecec/eaea\a\x1b]11;rgb:1e1e/1f1f/2222\a"},
-		{"OSC 4 set and read", "\x1b]4;1;#102030\x07\x1b]4;1;?\x07", "\x1b]4;1;rgb:1010/2020/3030\a"},
-		{"OSC 52 read is refused", "\x1b]52;c;?\x07", ""},
-		{"colour scheme", "\x1b[?996n", "\x1b[?997;1n"},
-		{"kitty flags", "\x1b[>5u\x1b[?u\x1b[=2;2u\x1b[?u\x1b[<u\x1b[?u", "\x1b[?5u\x1b[?7u\x1b[?0u"},
-		{"kitty flags by screen", "\x1b[>1u\x1b[?1049h\x1b[?u\x1b[?1049l\x1b[?u", "\x1b[?0u\x1b[?1u"},
-		{"kitty pops beyond the bottom", "\x1b[>1u\x1b[<99u\x1b[?u", "\x1b[?0u"},
-		{"XTQMODKEYS", "\x1b[>4;2m\x1b[?4m", "\x1b[>4;2m"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			term := New(Options{Cols: 10, Rows: 5, Version: "1.2", Colors: Colors{
-				Foreground: RGB{0xec, 0xec, 0xea}, Background: RGB{0x1e, 0x1f, 0x22}, Dark: true,
-			}})
-			term.Write([]byte(c.in))
-			if got := string(term.TakeReplies(nil)); got != c.want {
-				t.Errorf("answer is %q, want %q", got, c.want)
-			}
-		})
-	}
 }
 
 // TestEveryModeIsKeptAndReported sets and resets each mode that there is and

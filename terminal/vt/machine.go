@@ -139,7 +139,7 @@ func (m *machine) resetState() {
 	m.last, m.join = Cell{}, spot{}
 	m.titleStack = nil
 	m.palette, m.dynamic = nil, [3]*RGB{}
-	m.conform = 4
+	m.conform, m.rectExact = 4, false
 	m.shadow.on = false
 	m.seq++
 }
