@@ -159,7 +159,7 @@ func markOf(c Cell) string {
 
 // tours are the parts of vttest that are looked at: the way through its menus
 // to one, and the choices that are made there. What is left out needs eyes
-// (smooth scrolling, double height), a keyboard, or what we do not have
+// (smooth scrolling, double height), a keyboard or a pointer, or what we do not have
 // (printer, soft fonts, several pages).
 var tours = []struct {
 	name    string
@@ -169,12 +169,23 @@ var tours = []struct {
 	{"cursor", nil, []string{"1"}},
 	{"screen", nil, []string{"2"}},
 	{"charsets", []string{"3"}, []string{"8", "9", "10", "11"}},
-	{"reports", []string{"6"}, []string{"3", "4", "5", "6"}},
+	{"reports", []string{"6"}, []string{"3", "4", "5", "6", "7"}},
+	{"known-bugs", []string{"9"}, []string{"2", "7", "9"}},
+	{"reset", []string{"10"}, []string{"1", "3"}},
 	{"insert-delete", nil, []string{"8"}},
 	{"vt220-screen", []string{"11", "1", "2"}, []string{"3", "4"}},
+	{"vt220-reports", []string{"11", "1", "1", "1"}, []string{"1", "2", "3"}},
+	{"vt220-reset", []string{"11", "1"}, []string{"6"}},
+	{"vt320-pan", []string{"11", "2", "2"}, []string{"1", "2"}},
 	{"vt420-cursor", []string{"11", "3", "2"}, []string{"7", "8", "9", "10"}},
 	{"vt420-editing", []string{"11", "3", "3"}, []string{"5", "6", "7", "8", "9", "10"}},
-	{"vt420-rectangles", []string{"11", "3", "6"}, []string{"5", "6", "7", "8", "9"}},
+	{"vt420-rectangles", []string{"11", "3", "6"}, []string{"5", "6", "7", "8", "9", "10", "11", "12"}},
+	{"vt420-rectangles-margins", []string{"11", "3", "6"}, []string{"2", "3", "4", "1", "7", "8", "9", "10", "11", "12"}},
+	{"vt420-modes", []string{"11", "3", "7", "2", "2"}, []string{"1", "2"}},
+	{"vt420-settings", []string{"11", "3", "7", "2", "3"}, []string{"2", "3", "4", "5", "6", "7", "8", "9"}},
+	{"vt420-status", []string{"11", "3", "7", "3"}, []string{"2", "3", "4", "5", "6", "7", "8", "9", "12"}},
+	{"vt520-cursor", []string{"11", "4", "2"}, []string{"7", "8", "9", "10", "11", "12", "13", "14"}},
+	{"vt520-cursor-margins", []string{"11", "4", "2"}, []string{"3", "4", "5", "2", "7", "8", "9", "10", "11", "12"}},
 	{"iso6429-cursor", []string{"11", "5"}, []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}},
 	{"iso6429-colours", []string{"11", "6"}, []string{"2", "3", "4", "5"}},
 	{"iso6429-other", []string{"11", "7"}, []string{"2", "3", "4", "5", "6"}},
