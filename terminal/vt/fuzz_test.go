@@ -67,10 +67,20 @@ func randomStream(r *rand.Rand, n int) []byte {
 	return b
 }
 
-// TestRandomStreamsAndResizesBreakNothing sends 20 000 streams of control
+// TestRandomStreamsAndResizesBreakNothing sends 1 200 streams of control
 // sequences, with a resize after each.
-func TestRandomStreamsAndResizesBreakNothing(t *testing.T) {
-	for seed := range uint64(5000) {
+func TestRandomStreamsAndResizesBreakNothing(t *testing.T) { randomStreams(t, 300) }
+
+// BenchmarkTwentyThousandStreams is the same with 20 000 for each turn.
+func BenchmarkTwentyThousandStreams(b *testing.B) {
+	for b.Loop() {
+		randomStreams(b, 5000)
+	}
+}
+
+func randomStreams(t testing.TB, seeds uint64) {
+	t.Helper()
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 1))
 		term := New(Options{Cols: 80, Rows: 25, Scrollback: 200})
 		term.SetPixels(8, 18)
