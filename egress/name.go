@@ -16,6 +16,9 @@ type Target struct {
 	Host string     // lower case, ASCII, no trailing dot; for an address its text
 	Addr netip.Addr // valid when Host is an address: unmapped, without a zone
 	Port uint16
+	// Method is that of a plain HTTP request; empty for a tunnel, in which no
+	// method can be seen.
+	Method string
 }
 
 // String is "host:port", with brackets around an IPv6 address.

@@ -34,6 +34,7 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		p.deny(w, d)
 		return
 	}
+	t.Method = r.Method
 	f, why := p.admitHeld(r.Context(), t, d)
 	if why != "" {
 		d.Reason = why

@@ -13,7 +13,8 @@ type Policy struct {
 	// Hosts are the names that may be reached.
 	Hosts []Rule `json:"hosts,omitempty"`
 	// Block are names or addresses that are refused whatever Hosts says:
-	// exact, or "*." for everything below a name.
+	// exact, or "*." for everything below a name, on every port or, written
+	// "host:port", on one.
 	Block []string `json:"block,omitempty"`
 	// Canaries are names whose refusal is always told, one line each, however
 	// many other lines there are. The proof uses them.
@@ -41,6 +42,10 @@ const DefaultUpstream = "https://api.anthropic.com"
 // DefaultPort is the port of a rule that names none.
 const DefaultPort = 443
 
+// MaxRules bounds the lines of a policy, Hosts and Block together, so that one
+// always fits a control line and is ready within a second.
+const MaxRules = 10_000
+
 // Rule lets one name, or everything below one, be reached on one port.
 type Rule struct {
 	// Host is a name ("registry.npmjs.org"), everything below a name
@@ -49,6 +54,10 @@ type Rule struct {
 	Host string `json:"host" toml:"host"`
 	// Port is DefaultPort when zero.
 	Port uint16 `json:"port,omitempty" toml:"port,omitempty"`
+	// Methods are the methods of plain HTTP that the rule is for; empty is any.
+	// A rule with methods is for http:// requests alone: what goes through a
+	// tunnel cannot be seen, so it opens none.
+	Methods []string `json:"methods,omitempty"`
 	// Private lets an exact name or address with a port lead to a private
 	// address: a company's server. Never to loopback, link-local or metadata
 	// addresses.

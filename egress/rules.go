@@ -12,33 +12,24 @@ import (
 // Rules is a compiled Policy. It never changes.
 type Rules struct {
 	policy   Policy
-	hosts    map[string][]rule // by name or address
-	wild     []rule            // those of "*." rules; host is what follows the star
-	block    []pattern
+	hosts    table
+	block    table
 	canaries map[string]bool
 	hold     hold
 	floor    Floor
 	api      *api // nil: no route
 }
 
+// rule is one line for a host. Port 0 is every port; the block list has such.
 type rule struct {
-	host string
-	port uint16
-	priv bool
-	text string // as it is reported
+	port    uint16
+	priv    bool
+	methods []string // of plain HTTP; nil: any, and tunnels too
+	text    string   // as it is reported
 }
 
-// pattern is an exact name or address, or with wild everything below a name.
-type pattern struct {
-	host string
-	wild bool
-}
-
-func (p pattern) matches(host string) bool {
-	if p.wild {
-		return strings.HasSuffix(host, "."+p.host)
-	}
-	return host == p.host
+func (r rule) matches(to Target) bool {
+	return (r.port == 0 || r.port == to.Port) && (r.methods == nil || slices.Contains(r.methods, to.Method))
 }
 
 // Verdict is the answer of the one question.
@@ -63,7 +54,10 @@ func (e *RuleError) Cure() string { return e.Fix }
 
 // Compile checks a policy and makes it ready. Its errors are *RuleError.
 func (p Policy) Compile() (*Rules, error) {
-	r := &Rules{policy: p, hosts: map[string][]rule{}, canaries: map[string]bool{}, hold: p.Hold.compile()}
+	if n := len(p.Hosts) + len(p.Block); n > MaxRules {
+		return nil, &RuleError{fmt.Sprintf("%d rules", n), fmt.Sprintf("a policy has at most %d", MaxRules), "use wildcards, or remove some"}
+	}
+	r := &Rules{policy: p, hosts: newTable(), block: newTable(), canaries: map[string]bool{}, hold: p.Hold.compile()}
 	if err := r.compileAPI(p.API); err != nil {
 		return nil, err
 	}
@@ -73,13 +67,8 @@ func (p Policy) Compile() (*Rules, error) {
 		}
 	}
 	for _, b := range p.Block {
-		pat, addr, err := readPattern(b)
-		if err != nil {
+		if err := r.addBlock(b); err != nil {
 			return nil, err
-		}
-		r.block = append(r.block, pat)
-		if addr.IsValid() {
-			r.floor.never = append(r.floor.never, netip.PrefixFrom(addr, addr.BitLen()))
 		}
 	}
 	for _, c := range p.Canaries {
@@ -97,32 +86,66 @@ func (p Policy) Compile() (*Rules, error) {
 	return r, nil
 }
 
-func (r *Rules) addHost(h Rule) error {
-	pat, addr, err := readPattern(h.Host)
+// Check reads one rule and says what is wrong with it, as Compile would. It
+// returns the host in its one form.
+func (h Rule) Check() (Host, error) {
+	host, err := ParseHost(h.Host)
 	if err != nil {
-		return err
+		return Host{}, err
 	}
-	if err := checkPrivate(h, pat, addr); err != nil {
+	if err := checkPrivate(h, host); err != nil {
+		return Host{}, err
+	}
+	return host, checkMethods(h)
+}
+
+func (r *Rules) addHost(h Rule) error {
+	host, err := h.Check()
+	if err != nil {
 		return err
 	}
 	port := h.Port
 	if port == 0 {
 		port = DefaultPort
 	}
-	out := rule{host: pat.host, port: port, priv: h.Private, text: Target{Host: pat.host, Addr: addr, Port: port}.String()}
-	if pat.wild {
-		out.text = "*." + out.text
-		r.wild = append(r.wild, out)
+	text := Target{Host: host.String(), Addr: host.Addr, Port: port}.String()
+	r.hosts.add(host, rule{port: port, priv: h.Private, methods: slices.Clip(h.Methods), text: text})
+	return nil
+}
+
+func (r *Rules) addBlock(text string) error {
+	host, port, err := ParseHostPort(text)
+	if err != nil {
+		return err
+	}
+	r.block.add(host, rule{port: port, text: text})
+	if host.Addr.IsValid() && port == 0 {
+		r.floor.never = append(r.floor.never, netip.PrefixFrom(host.Addr, host.Addr.BitLen()))
+	}
+	return nil
+}
+
+// checkMethods refuses methods where none could be seen.
+func checkMethods(h Rule) error {
+	if len(h.Methods) == 0 {
 		return nil
 	}
-	r.hosts[pat.host] = append(r.hosts[pat.host], out)
+	if h.Port == 0 || h.Port == DefaultPort || h.Port == 8443 {
+		return &RuleError{h.Host, "methods cannot be seen inside TLS", "add port = 80 for plain HTTP, or remove the methods"}
+	}
+	for _, m := range h.Methods {
+		if !plainMethods[m] {
+			return &RuleError{h.Host, fmt.Sprintf("there is no method %q", cutTo(m, 20)), "write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"}
+		}
+	}
 	return nil
 }
 
 // checkPrivate refuses rules that could never work or that mean too much.
-func checkPrivate(h Rule, pat pattern, addr netip.Addr) error {
+func checkPrivate(h Rule, host Host) error {
+	addr := host.Addr
 	switch {
-	case h.Private && pat.wild:
+	case h.Private && host.Wild:
 		return &RuleError{h.Host, "private needs an exact name", "name the one server"}
 	case h.Private && addr.IsValid() && h.Port == 0:
 		return &RuleError{h.Host, "private needs a port with an address", "add the port"}
@@ -137,18 +160,6 @@ func checkPrivate(h Rule, pat pattern, addr netip.Addr) error {
 		return &RuleError{h.Host, "it is a private address", "add private = true if it is a server of yours"}
 	}
 	return &RuleError{h.Host, "this address is never reached", "remove the rule"}
-}
-
-func readPattern(s string) (pattern, netip.Addr, error) {
-	base, wild := strings.CutPrefix(strings.TrimSpace(s), "*.")
-	name, addr, err := normalise(strings.Trim(base, "[]"))
-	if err != nil || (wild && addr.IsValid()) {
-		return pattern{}, netip.Addr{}, &RuleError{s, "not a host name", `write "example.com", "*.example.com" or an address`}
-	}
-	if wild && !strings.Contains(name, ".") {
-		return pattern{}, netip.Addr{}, &RuleError{s, "it is too wide", "name the domain below it"}
-	}
-	return pattern{host: name, wild: wild}, addr, nil
 }
 
 func (r *Rules) compileAPI(a *API) error {
@@ -195,25 +206,23 @@ func readBase(base string) (*url.URL, Target, bool) {
 // plain HTTP, for each request, and asks nobody in turn: no resolver learns a
 // name that is refused here.
 func (r *Rules) Decide(t Target) Verdict {
-	if slices.ContainsFunc(r.block, func(p pattern) bool { return p.matches(t.Host) }) {
+	if r.BlockedBy(t) != "" {
 		return Verdict{Reason: Blocked}
 	}
 	if r.api != nil && (t.Host == r.api.target.Host || t.Host == defaultHost) {
 		return Verdict{Reason: APIHost}
 	}
-	for _, h := range r.hosts[t.Host] {
-		if h.port == t.Port {
-			return Verdict{OK: true, Rule: h.text, Private: h.priv}
-		}
-	}
-	if !t.Addr.IsValid() {
-		for _, h := range r.wild {
-			if h.port == t.Port && strings.HasSuffix(t.Host, "."+h.host) {
-				return Verdict{OK: true, Rule: h.text}
-			}
-		}
+	if h, ok := r.hosts.find(t); ok {
+		return Verdict{OK: true, Rule: h.text, Private: h.priv}
 	}
 	return Verdict{Reason: NotAllowed}
+}
+
+// BlockedBy is the line of the block list that refuses t, as the policy has
+// it, or "".
+func (r *Rules) BlockedBy(t Target) string {
+	b, _ := r.block.find(t)
+	return b.text
 }
 
 // defaultHost is never reached by a tunnel while there is an API route, even

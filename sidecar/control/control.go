@@ -17,11 +17,12 @@ import (
 
 // Proto is the version of the lines. It rises when an old sidecar and a new
 // app could misunderstand each other.
-const Proto = 1
+const Proto = 2
 
-// The longest lines, without their newline.
+// The longest lines, without their newline. A policy of egress.MaxRules rules,
+// each with the longest name, is a command of under 4 MiB.
 const (
-	MaxCommand = 1 << 20
+	MaxCommand = 4 << 20
 	MaxEvent   = 64 << 10
 )
 
