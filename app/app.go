@@ -43,6 +43,7 @@ type App struct {
 	own      own
 	upstream *bottle.Upstream
 	helpers  helpers
+	policy   *policies
 	lock     *lock
 	bus      *bus
 
@@ -83,6 +84,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if err := a.open(ctx); err != nil {
 		a.cancel()
+		if a.policy != nil {
+			a.policy.close()
+		}
 		l.release()
 		return nil, err
 	}
@@ -115,9 +119,12 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.bus = newBus(a.snapshot)
+	if a.policy, err = openPolicies(a); err != nil {
+		return err
+	}
 	a.rack, err = bottle.Open(bottle.Config{
 		Paths: a.paths.bottles(), Library: a.library, Install: a.install, Fleet: a.sidecars,
-		Hosts: a.hosts, Credential: a.credential, Helper: a.helpers.path, Pipe: a.pipe, Permission: a.permission,
+		Policies: a.policy, Credential: a.credential, Helper: a.helpers.path, Pipe: a.pipe, Permission: a.permission,
 		Identity: hostIdentity(ctx, a.o.Getenv), Upstream: a.upstream, Way: a.way, Env: standinEnv(a.o.Getenv),
 		Changed: a.bus.changed, Log: a.log,
 	})
@@ -129,6 +136,7 @@ func (a *App) open(ctx context.Context) error {
 	a.beat = make(chan time.Time)
 	a.work.Go(func() { a.tick(bottles) })
 	rep := a.rack.Reconcile(ctx, bottles)
+	a.policy.start()
 	for _, e := range rep.Errors {
 		a.log.Error("reconcile", "error", e)
 	}
@@ -165,6 +173,7 @@ func (a *App) tick(bottles chan<- time.Time) {
 		case <-a.ctx.Done():
 			return
 		case now := <-t.C:
+			a.policy.beat()
 			for _, c := range []chan<- time.Time{bottles, a.beat} {
 				select {
 				case c <- now:
@@ -185,6 +194,7 @@ func (a *App) warm() {
 // Close lets go of the bottles, which go on running, and removes the one warm
 // sidecar.
 func (a *App) Close() {
+	a.policy.close()
 	a.rack.Close()
 	a.cancel()
 	a.mu.Lock()

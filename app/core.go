@@ -11,7 +11,6 @@ import (
 	"bottlebar.app/bottle"
 	"bottlebar.app/control"
 	"bottlebar.app/credential"
-	"bottlebar.app/egress"
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
 )
@@ -40,8 +39,12 @@ func (a *App) Launch(ctx context.Context, req control.LaunchRequest, progress fu
 func (a *App) Begin(ctx context.Context, req control.LaunchRequest, began func(id string)) (snapshot.Bottle, error) {
 	ctx, done := a.during(ctx)
 	defer done()
+	own, err := ownPolicy(req)
+	if err != nil {
+		return snapshot.Bottle{}, err
+	}
 	b, err := a.rack.Launch(ctx, bottle.Options{
-		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Began: began,
+		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Policy: own, Began: began,
 	})
 	if err != nil {
 		return snapshot.Bottle{}, err
@@ -189,36 +192,6 @@ func (a *App) AllActivity(context.Context) ([]snapshot.Decision, error) {
 	}
 	slices.SortStableFunc(all, func(x, y snapshot.Decision) int { return x.Time.Compare(y.Time) })
 	return all, nil
-}
-
-// Policy implements control.Core. Every bottle has the same policy today.
-func (a *App) Policy(_ context.Context, name string) (control.PolicyView, error) {
-	hits := map[string]int{}
-	if name != "" {
-		b, err := a.rack.Get(name)
-		if err != nil {
-			return control.PolicyView{}, err
-		}
-		for _, d := range b.Activity() {
-			if d.Verdict == "allowed" {
-				hits[d.Host] += d.Count
-			}
-		}
-	}
-	p := a.rack.Policy()
-	view := control.PolicyView{Revision: p.Revision}
-	if p.API != nil {
-		host := strings.TrimPrefix(egress.DefaultUpstream, "https://")
-		view.Rules = append(view.Rules, control.RuleView{Host: host, Port: egress.DefaultPort, Via: "api route", Origin: "built in", Hits: hits[host]})
-	}
-	for _, h := range p.Hosts {
-		port := int(h.Port)
-		if port == 0 {
-			port = egress.DefaultPort
-		}
-		view.Rules = append(view.Rules, control.RuleView{Host: h.Host, Port: port, Private: h.Private, Via: "connect", Origin: "settings", Hits: hits[h.Host]})
-	}
-	return view, nil
 }
 
 // SetCredential implements control.Core.

@@ -110,15 +110,6 @@ func Instance(state string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func (a *App) hosts() []egress.Rule {
-	s, err := a.settings()
-	if err != nil {
-		a.log.Error("settings", "error", err)
-		return nil // fewer hosts, never more
-	}
-	return s.rules()
-}
-
 func (a *App) pipe() hop.Pipe {
 	if s, err := a.settings(); err == nil && s.Hop == "mount-socket" {
 		return hop.MountSocket{}

@@ -130,7 +130,14 @@ func (a *App) RemoveArtifact(ctx context.Context, name string) error {
 
 // RenameArtifact implements control.Core.
 func (a *App) RenameArtifact(_ context.Context, name, to string) (snapshot.Artifact, error) {
+	was, err := a.library.Get(name)
+	if err != nil {
+		return snapshot.Artifact{}, err
+	}
 	art, err := a.library.Rename(name, to)
+	if err == nil {
+		err = a.policy.store.RenameArtifact(was.Name, art.Name)
+	}
 	a.bus.changed()
 	return shownArtifact(art, false), err
 }

@@ -40,7 +40,7 @@ type Host struct {
 	Private bool   `toml:"private"` // may have a private address: an exact host or address with a port
 }
 
-const settingsTemplate = `# Bottlebar's settings. Changes apply to the next launch.
+const settingsTemplate = `# Bottlebar's settings. Changes apply to the next launch, hosts to running bottles too.
 
 # smolvm = "/opt/homebrew/bin/smolvm"      # the command; found by itself when absent
 # docker_host = "unix:///var/run/docker.sock"
@@ -56,7 +56,8 @@ const settingsTemplate = `# Bottlebar's settings. Changes apply to the next laun
 # extra_roots = "/etc/ssl/corp.pem"                      # root certificates of a proxy that looks into TLS
 
 # What every bottle may reach besides Anthropic's API, which goes through the
-# sidecar's own route. Exact names, or "*." and a domain.
+# sidecar's own route. Exact names, or "*." and a domain. The file policy.toml
+# beside this one says the same and more.
 # [[host]]
 # name = "github.com"
 #

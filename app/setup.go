@@ -15,7 +15,7 @@ import (
 // Doctor implements control.Core: it runs each check of Setup anew, side by
 // side, and shows what it found.
 func (a *App) Doctor(ctx context.Context) ([]snapshot.Check, error) {
-	checks := []func(context.Context) snapshot.Check{a.checkSmolvm, a.checkEngine, a.checkWay, a.checkCredential, a.checkDisk, a.checkLibrary}
+	checks := []func(context.Context) snapshot.Check{a.checkSmolvm, a.checkEngine, a.checkWay, a.checkCredential, a.checkDisk, a.checkLibrary, a.checkPolicy}
 	out := make([]snapshot.Check, len(checks))
 	var wg sync.WaitGroup
 	for i, check := range checks {

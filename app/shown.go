@@ -35,8 +35,11 @@ func (a *App) snapshot() snapshot.Snapshot {
 	// The library changes under an open Setup window; its line follows.
 	s.Setup = slices.Clone(s.Setup)
 	for i := range s.Setup {
-		if s.Setup[i].ID == libraryCheck {
+		switch s.Setup[i].ID {
+		case libraryCheck:
 			s.Setup[i] = checkLibrary(len(list), err)
+		case policyCheck: // the files are edited by hand
+			s.Setup[i] = checkPolicy(a.policy.store.Problems())
 		}
 	}
 	return s

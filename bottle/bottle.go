@@ -22,6 +22,8 @@ type Bottle struct {
 	name string // set once, when the rack takes it
 
 	turn chan struct{} // held by launch, resume, prove and stop
+	tell sync.Mutex    // held while the sidecar is given its policy: the latest is the last
+	hits *hits
 
 	mu        sync.Mutex
 	entry     *entry
@@ -78,7 +80,7 @@ func (l *live) setSidecar(c *sidecar.Sidecar) {
 func newBottle(r *Rack, e *entry) *Bottle {
 	b := &Bottle{
 		rack: r, id: e.ID, name: e.Name, entry: e,
-		turn: make(chan struct{}, 1), isolation: snapshot.Unproved, recent: ledger.New(ledger.Options{Now: r.cfg.Now}), asks: newAsks(e.ID),
+		turn: make(chan struct{}, 1), isolation: snapshot.Unproved, recent: ledger.New(ledger.Options{Now: r.cfg.Now}), asks: newAsks(e.ID), hits: newHits(),
 	}
 	if muted := r.cfg.Muted; muted != nil {
 		b.asks.muted = func(host string, port int) bool { return muted(b, host, port) }

@@ -23,12 +23,13 @@ import (
 
 // Options say what to launch.
 type Options struct {
-	Artifact string          // name or ID prefix in the library
-	Name     string          // the bottle's; empty: the artifact's, "-2" on a clash
-	Folder   string          // a folder of this computer to copy in; the session starts in the copy
-	Command  []string        // instead of the artifact's
-	Hold     bool            // first connections to unlisted places wait for an answer
-	Mode     string          // Claude's permission mode; empty: the artifact's, else the setting
+	Artifact string   // name or ID prefix in the library
+	Name     string   // the bottle's; empty: the artifact's, "-2" on a clash
+	Folder   string   // a folder of this computer to copy in; the session starts in the copy
+	Command  []string // instead of the artifact's
+	Hold     bool     // first connections to unlisted places wait for an answer
+	Mode     string   // Claude's permission mode; empty: the artifact's, else the setting
+	Policy   OwnPolicy
 	Began    func(id string) // told the bottle's ID once it is on the rack; may be nil
 }
 
@@ -123,7 +124,12 @@ func (r *Rack) Launch(ctx context.Context, o Options) (*Bottle, error) {
 		o.Began(b.id)
 	}
 	r.cfg.Changed()
-	err = b.guarded(ctx, func(ctx context.Context) error { return b.build(ctx, o.Folder) })
+	err = b.guarded(ctx, func(ctx context.Context) error {
+		if err := r.cfg.Policies.Begin(b.id, a.Name, a.ID, o.Policy); err != nil {
+			return err
+		}
+		return b.build(ctx, o.Folder)
+	})
 	if err != nil {
 		return nil, b.failLaunch(ctx, err)
 	}

@@ -78,6 +78,7 @@ func (b *Bottle) keepRecord() error {
 
 // record takes one line of a sidecar.
 func (b *Bottle) record(l *live, car *sidecar.Sidecar, d egress.Decision) {
+	b.hits.add(d)
 	line := decision(d)
 	if b.probing.takes(line) {
 		line.Kind = ledger.KindProbe
@@ -246,6 +247,9 @@ func ruleText(r egress.Rule) string {
 		port = egress.DefaultPort
 	}
 	text := fmt.Sprintf("%s:%d", r.Host, port)
+	if len(r.Methods) > 0 {
+		text += " " + strings.Join(r.Methods, ",")
+	}
 	if r.Private {
 		text += " private"
 	}

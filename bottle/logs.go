@@ -86,20 +86,3 @@ func (b *Bottle) Environment(context.Context) ([]string, error) {
 	}
 	return smolvm.Home{Dir: filepath.Join(reach, homeName), AgentRoot: filepath.Join(reach, rootName)}.Environ(), nil
 }
-
-// Reconfigure gives every running bottle the policy and the credential as they
-// are now.
-func (r *Rack) Reconfigure(ctx context.Context) {
-	r.mu.Lock()
-	all := append([]*Bottle(nil), r.bottles...)
-	r.mu.Unlock()
-	for _, b := range all {
-		l, err := b.running()
-		if err != nil || b.View().Isolation != "proved" || l.sidecar() == nil {
-			continue
-		}
-		if err := b.letOut(ctx, l); err != nil {
-			r.cfg.Log.Error("giving a bottle its policy", "bottle", b.name, "error", err)
-		}
-	}
-}

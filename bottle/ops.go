@@ -66,7 +66,9 @@ func (b *Bottle) Prove(ctx context.Context) (snapshot.Proof, error) {
 		}
 	} else {
 		if car := l.sidecar(); car != nil {
+			b.tell.Lock() // whoever is about to open it sees first that the proof failed
 			_ = car.Shut(context.WithoutCancel(ctx))
+			b.tell.Unlock()
 		}
 		b.set(func() { b.problem = problemOf(err) })
 	}

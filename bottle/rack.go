@@ -51,7 +51,7 @@ type Config struct {
 	Library    Library
 	Install    func(ctx context.Context) (*smolvm.Install, error)
 	Fleet      func(ctx context.Context) (*sidecar.Fleet, error)
-	Hosts      func() []egress.Rule
+	Policies   Policies
 	Credential func(ctx context.Context) (*egress.Credential, error) // without placeholder; nil, nil: none is set
 	Way        func(ctx context.Context) (egress.Way, *egress.Login, error)
 	Helper     func(arch string) (path string, err error) // the guest helper for a processor, unpacked

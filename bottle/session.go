@@ -104,50 +104,6 @@ func (b *Bottle) keepProof(report snapshot.Proof) error {
 	return err
 }
 
-// Policy is what a bottle may reach: the API by its route, and what the
-// settings name.
-func (r *Rack) Policy() egress.Policy {
-	api := &egress.API{}
-	if u := r.cfg.Upstream; u != nil {
-		api.Upstream, api.Roots = u.URL, u.Roots
-	}
-	return egress.Policy{Revision: uint64(r.cfg.Now().UnixNano()), API: api, Hosts: r.cfg.Hosts()}
-}
-
-// letOut gives the sidecar its policy and credential and opens it.
-func (b *Bottle) letOut(ctx context.Context, l *live) error {
-	cred, err := b.rack.cfg.Credential(ctx)
-	if err != nil {
-		return err
-	}
-	if cred != nil {
-		b.mu.Lock()
-		cred.Placeholder = b.entry.Session.Canary
-		b.mu.Unlock()
-	}
-	way, login, err := b.rack.cfg.Way(ctx)
-	if err != nil {
-		return err
-	}
-	car := l.sidecar()
-	if err := car.SetWay(ctx, way, login); err != nil {
-		return err
-	}
-	policy := b.rack.Policy()
-	policy.Hold = b.hold()
-	if err := b.recordable(policy); err != nil {
-		return err
-	}
-	if err := car.Configure(ctx, policy, cred); err != nil {
-		return err
-	}
-	if err := car.Open(ctx); err != nil {
-		return err
-	}
-	b.opened(policy)
-	return nil
-}
-
 // startSession looks at the guest, prepares the user's home and starts the
 // session's command. A command that is not there leaves the bottle usable:
 // the problem is shown and a shell can be opened.

@@ -60,6 +60,7 @@ func (b *Bottle) dismantleInto(ctx context.Context, keep []undoStep) error {
 	defer b.mu.Unlock()
 	b.entry.Undo = append(slices.Clone(keep), left...)
 	if len(b.entry.Undo) == 0 {
+		b.rack.cfg.Policies.Forget(b.id)
 		return b.rack.journal.remove(b.id)
 	}
 	if len(keep) > 0 {

@@ -33,10 +33,12 @@ func (c *commands) launch() *cobra.Command {
 			if req.Folder != "" {
 				req.Folder = c.abs(req.Folder)
 			}
+			req.Policy = c.policyArg(req.Policy)
 			b, err := client.Launch(cmd.Context(), req, c.steps())
 			if err != nil {
 				return err
 			}
+			c.policyProblems(cmd.Context(), client, b.Name)
 			switch {
 			case c.json:
 				return c.printJSON(b)
@@ -51,6 +53,7 @@ func (c *commands) launch() *cobra.Command {
 	f.StringVar(&req.Name, "name", "", "the bottle's name (default: the artifact's)")
 	f.StringVar(&req.Folder, "folder", "", "copy this folder in and start the session there")
 	f.StringVar(&req.Mode, "permission-mode", "", "Claude's permission mode")
+	f.StringVar(&req.Policy, "policy", "", "the bottle's own policy: a policy file, or presets as in node,git-hosts")
 	f.BoolVar(&detach, "detach", false, "print the bottle's name and do not attach")
 	return cmd
 }

@@ -16,28 +16,6 @@ import (
 	"bottlebar.app/snapshot"
 )
 
-func (c *commands) policy() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "what bottles may reach", RunE: noVerb}
-	cmd.AddCommand(&cobra.Command{
-		Use: "show [NAME]", Short: "print the effective policy", Args: cobra.MaximumNArgs(1),
-		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
-			p, err := client.Policy(ctx, strings.Join(args, ""))
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(p)
-			}
-			rows := [][]string{{"HOST", "PORT", "BY", "FROM", "HITS"}}
-			for _, r := range p.Rules {
-				rows = append(rows, []string{c.clean(r.Host), strconv.Itoa(r.Port), r.Via, r.Origin, strconv.Itoa(r.Hits)})
-			}
-			return c.table(rows)
-		}),
-	})
-	return cmd
-}
-
 func (c *commands) activity() *cobra.Command {
 	return &cobra.Command{
 		Use: "activity NAME", Short: "what a bottle reached, and what was refused", Args: exactly(1, "name a bottle"),

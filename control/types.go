@@ -52,6 +52,12 @@ type Core interface {
 	Activity(ctx context.Context, name string) ([]snapshot.Decision, error)
 	// Policy is the effective policy of a bottle, or the default for an empty name.
 	Policy(ctx context.Context, name string) (PolicyView, error)
+	// ChangePolicy edits the file of the change's scope and returns once every
+	// running bottle that it concerns has the outcome: the policy of the bottle
+	// that it names, or the default.
+	ChangePolicy(ctx context.Context, change PolicyChange) (PolicyView, error)
+	// CheckPolicy lists what is wrong with the policy file at path (absolute).
+	CheckPolicy(ctx context.Context, path string) ([]PolicyProblem, error)
 
 	// AddArtifact copies the file at path (absolute) into the library.
 	AddArtifact(ctx context.Context, req AddRequest, progress func(Progress)) (snapshot.Artifact, error)
@@ -94,6 +100,7 @@ type LaunchRequest struct {
 	Folder   string   `json:"folder,omitempty"`  // a folder of this computer, absolute, copied in; the session starts in its copy
 	Command  []string `json:"command,omitempty"` // instead of the artifact's
 	Mode     string   `json:"mode,omitempty"`    // Claude's permission mode
+	Policy   string   `json:"policy,omitempty"`  // the bottle's own: an absolute path of a policy file, or names of presets with commas
 }
 
 // ExecRequest says what to run in a bottle.
@@ -175,22 +182,6 @@ type Progress struct {
 	Line  string `json:"line,omitempty"` // of a program's own progress, cleaned
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
-}
-
-// PolicyView is a policy as it is shown.
-type PolicyView struct {
-	Revision uint64     `json:"revision"`
-	Rules    []RuleView `json:"rules"`
-}
-
-// RuleView is one line of a policy.
-type RuleView struct {
-	Host    string `json:"host"`
-	Port    int    `json:"port"`
-	Private bool   `json:"private,omitempty"`
-	Via     string `json:"via"`    // "api route" or "connect"
-	Origin  string `json:"origin"` // "built in", "settings"
-	Hits    int    `json:"hits"`
 }
 
 // CredentialStatus is what may be shown of the credential.

@@ -47,8 +47,6 @@ func ParseHost(s string) (Host, error) {
 		return Host{}, misspelt(s, base)
 	case wild && addr.IsValid():
 		return Host{}, &RuleError{s, "not a host name", "an address has nothing below it: name the one address"}
-	case wild && !strings.Contains(name, "."):
-		return Host{}, &RuleError{s, "it is too wide", "name the domain below it"}
 	}
 	return Host{Name: name, Wild: wild, Addr: addr}, nil
 }

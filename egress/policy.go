@@ -44,7 +44,7 @@ const DefaultPort = 443
 
 // MaxRules bounds the lines of a policy, Hosts and Block together, so that one
 // always fits a control line and is ready within a second.
-const MaxRules = 10_000
+const MaxRules = 20_000
 
 // Rule lets one name, or everything below one, be reached on one port.
 type Rule struct {

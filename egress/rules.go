@@ -93,6 +93,9 @@ func (h Rule) Check() (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
+	if host.Wild && !strings.Contains(host.Name, ".") {
+		return Host{}, &RuleError{h.Host, "it is too wide", "name the domain below it"}
+	}
 	if err := checkPrivate(h, host); err != nil {
 		return Host{}, err
 	}

@@ -60,7 +60,7 @@ type way struct {
 	proxy  Target // zero: straight
 	secure bool   // TLS to the proxy itself
 	auth   string // value of Proxy-Authorization, or ""
-	names  []pattern
+	names  []Host
 	nets   []netip.Prefix
 	simple bool
 	roots  *x509.CertPool // of the https proxy; nil: the system's
@@ -145,7 +145,7 @@ func (c *way) addDirect(text string) error {
 	if err != nil || (below && addr.IsValid()) {
 		return &RuleError{shown(text), "not a host that is reached without the proxy", `write "git.corp.example", "*.corp.example", an address or a prefix`}
 	}
-	c.names = append(c.names, pattern{host: name, wild: below})
+	c.names = append(c.names, Host{Name: name, Wild: below, Addr: addr})
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (c *way) carries(t Target) bool {
 	if c.simple && !t.Addr.IsValid() && !dotted(t.Host) {
 		return false
 	}
-	return !slices.ContainsFunc(c.names, func(p pattern) bool { return p.matches(t.Host) })
+	return !slices.ContainsFunc(c.names, func(h Host) bool { return h.Covers(Host{Name: t.Host, Addr: t.Addr}) })
 }
 
 // same reports whether nothing would change.

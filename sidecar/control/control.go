@@ -20,9 +20,9 @@ import (
 const Proto = 2
 
 // The longest lines, without their newline. A policy of egress.MaxRules rules,
-// each with the longest name, is a command of under 4 MiB.
+// each with the longest name, is a command of under 8 MiB.
 const (
-	MaxCommand = 4 << 20
+	MaxCommand = 8 << 20
 	MaxEvent   = 64 << 10
 )
 

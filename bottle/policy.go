@@ -1,0 +1,183 @@
+package bottle
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"bottlebar.app/egress"
+	"bottlebar.app/internal/fault"
+	"bottlebar.app/snapshot"
+)
+
+// Policies decide what each bottle may reach. They keep what belongs to one
+// bottle until it is forgotten.
+type Policies interface {
+	// Begin takes what a launch says of its own. An error ends the launch.
+	Begin(id, artifact, artifactID string, own OwnPolicy) error
+	// Of is what a bottle may reach now. Revision and API.Upstream are the
+	// rack's to fill in.
+	Of(id, artifact, artifactID string) egress.Policy
+	// Forget is called when nothing of a bottle is left.
+	Forget(id string)
+}
+
+// OwnPolicy is what a launch says of its bottle's policy: texts of policy
+// files, nil where there is none.
+type OwnPolicy struct {
+	Bottle  []byte
+	Project []byte // that of the folder which is copied in
+}
+
+// policyTimeout is for giving one bottle its policy.
+const policyTimeout = 10 * time.Second
+
+// policy is what the bottle may reach.
+func (b *Bottle) policy() egress.Policy {
+	artifact, id := b.Artifact()
+	p := b.rack.cfg.Policies.Of(b.id, artifact, id)
+	if u := b.rack.cfg.Upstream; u != nil && p.API != nil {
+		p.API = &egress.API{Upstream: u.URL, Roots: u.Roots}
+	}
+	p.Revision = uint64(b.rack.cfg.Now().UnixNano()) //nolint:gosec // after 1970
+	return p
+}
+
+// Artifact is the one that the bottle was launched from: its name then, and its ID.
+func (b *Bottle) Artifact() (name, id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entry.Artifact, b.entry.ArtifactID
+}
+
+// Hits counts what was let through and what the block list refused.
+func (b *Bottle) Hits() Hits { return b.hits.copy() }
+
+// letOut gives the sidecar its policy and credential and opens it, if the last
+// proof held.
+func (b *Bottle) letOut(ctx context.Context, l *live) error {
+	b.tell.Lock()
+	defer b.tell.Unlock()
+	b.mu.Lock()
+	proved := b.isolation == snapshot.Proved
+	b.mu.Unlock()
+	if !proved {
+		return fault.New("opening the way out of "+b.name, "its isolation is not proved", "bottlebar prove "+b.name)
+	}
+	cred, err := b.rack.cfg.Credential(ctx)
+	if err != nil {
+		return err
+	}
+	if cred != nil {
+		b.mu.Lock()
+		cred.Placeholder = b.entry.Session.Canary
+		b.mu.Unlock()
+	}
+	car := l.sidecar()
+	if car == nil {
+		return nil // another is on its way, and gets the policy when it is proved
+	}
+	way, login, err := b.rack.cfg.Way(ctx)
+	if err != nil {
+		return err
+	}
+	if err := car.SetWay(ctx, way, login); err != nil {
+		return err
+	}
+	policy := b.policy()
+	policy.Hold = b.hold()
+	if err := b.recordable(policy); err != nil {
+		return err
+	}
+	if err := car.Configure(ctx, policy, cred); err != nil {
+		return err
+	}
+	if err := car.Open(ctx); err != nil {
+		return err
+	}
+	b.opened(policy)
+	return nil
+}
+
+// Reconfigure gives every running bottle the policy and the credential as they
+// are now, side by side: one whose sidecar does not answer keeps no other
+// waiting.
+func (r *Rack) Reconfigure(ctx context.Context) {
+	r.mu.Lock()
+	all := append([]*Bottle(nil), r.bottles...)
+	r.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, b := range all {
+		b.mu.Lock()
+		l, proved := b.live, b.isolation == snapshot.Proved
+		b.mu.Unlock()
+		if l == nil || !proved || l.sidecar() == nil {
+			continue
+		}
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, policyTimeout)
+			defer cancel()
+			if err := b.letOut(ctx, l); err != nil {
+				r.cfg.Log.Error("giving a bottle its policy", "bottle", b.name, "error", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Hits are counters by place. Allowed is by the text of the rule that let
+// something through, "host:port" or "api"; Blocked by the host and port that the
+// block list refused.
+type Hits struct {
+	Allowed map[string]int
+	Blocked map[Place]int
+}
+
+// Place is a host that a guest named, and a port.
+type Place struct {
+	Host string
+	Port uint16
+}
+
+// maxPlaces bounds the places that a guest can make us count.
+const maxPlaces = 4096
+
+// hits counts decisions by what decided.
+type hits struct {
+	mu sync.Mutex
+	n  Hits
+}
+
+func newHits() *hits {
+	return &hits{n: Hits{Allowed: map[string]int{}, Blocked: map[Place]int{}}}
+}
+
+func (h *hits) add(d egress.Decision) {
+	n := max(d.Count, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case d.Kind == egress.Allowed:
+		h.n.Allowed[d.Rule] += n
+	case d.Kind == egress.APICall && d.Reason == "":
+		h.n.Allowed["api"] += n
+	case d.Kind == egress.Denied && d.Reason == egress.Blocked:
+		p := Place{d.Host, d.Port}
+		if _, known := h.n.Blocked[p]; known || len(h.n.Blocked) < maxPlaces {
+			h.n.Blocked[p] += n
+		}
+	}
+}
+
+func (h *hits) copy() Hits {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := Hits{Allowed: make(map[string]int, len(h.n.Allowed)), Blocked: make(map[Place]int, len(h.n.Blocked))}
+	for k, v := range h.n.Allowed {
+		out.Allowed[k] = v
+	}
+	for k, v := range h.n.Blocked {
+		out.Blocked[k] = v
+	}
+	return out
+}
