@@ -131,67 +131,80 @@ func (s *Store) change(c Change, path, head string) error {
 }
 
 // put adds an entry unless it is there.
-func (x *edit) put(kind string, e Entry) error {
-	for _, t := range x.doc.tables {
-		if have, ok := entryOf(t); ok && t.name == kind && have.Entry == e {
+func (e *edit) put(kind string, entry Entry) error {
+	for _, t := range e.doc.tables {
+		if have, ok := entryOf(t); ok && t.name == kind && have.Entry == entry {
 			return nil
 		}
 	}
-	return x.add(kind, e.lines()...)
+	return e.add(kind, entry.lines()...)
 }
 
 // is matches the entries that a change without a port, or with one, means.
 func (e Entry) is(o found) bool { return o.Host == e.Host && (e.Port == 0 || o.Port == e.Port) }
 
 func (s *Store) allow(c Change, path, head string) error {
-	a := Allow{Rule: egress.Rule{Host: c.Host, Port: uint16(c.Port), Methods: c.Methods, Private: c.Private}} //nolint:gosec // checked
-	h, err := a.Rule.Check()
+	a, err := s.wants(c)
 	if err != nil {
 		return err
 	}
-	r := reader{}
-	if a.Host = h; a.Rule.Port == 0 {
-		a.Rule.Port = egress.DefaultPort
-	}
-	if err := r.wide(h, a); err != nil {
-		return err
-	}
-	if h == apiHost {
-		return fault.New("", "the API is reached by the sidecar's own route", "turn it on with the preset "+APIPreset)
-	}
-	if c.Scope == "once" {
-		if c.For < 0 || c.For > MaxOnce {
-			return fault.New("", fmt.Sprintf("%s is not a time for once", c.For), "use up to 24 hours, or allow it for the bottle")
-		}
-		if c.For == 0 {
-			c.For = DefaultOnce
-		}
-		a.Granted = s.opt.Now().Round(0).Truncate(time.Second)
-		a.Expires = a.Granted.Add(max(c.For, time.Second))
-	}
-	here := Entry{Host: h, Port: a.Rule.Port}
-	own := func(e found) bool { return e.Host == h && (e.Port == 0 || e.Port == here.Port) }
+	here := Entry{Host: a.Host, Port: a.Rule.Port}
 	if by, origin := s.blockedElsewhere(c.Bottle, here, path); by != "" {
 		return fault.New("", fmt.Sprintf("%s is on the block list (%s), which always wins", by, origin), "unblock it first")
 	}
+	own := func(f found) bool { return f.Host == here.Host && (f.Port == 0 || f.Port == here.Port) }
+	timed := !a.Expires.IsZero()
 	return s.edit(path, head, func(x *edit) error {
-		if _, err := x.remove(tableBlock, own); err != nil {
-			return err
-		}
-		if _, err := x.remove(tableMute, own); err != nil {
-			return err
+		for _, kind := range []string{tableBlock, tableMute} {
+			if _, err := x.remove(kind, own); err != nil {
+				return err
+			}
 		}
 		// A rule for a while does not take the place of one that stays.
-		if c.Scope == "once" && slices.ContainsFunc(s.hold(path).file.Allow, func(o Allow) bool {
-			return o.Host == h && o.Rule.Port == a.Rule.Port && o.Expires.IsZero() && o.Rule.Methods == nil && (o.Rule.Private || !a.Rule.Private)
-		}) {
+		if timed && slices.ContainsFunc(s.hold(path).file.Allow, a.within) {
 			return nil
 		}
-		if _, err := x.remove(tableAllow, func(f found) bool { return f.Entry == here && (c.Scope != "once" || !f.expires.IsZero()) }); err != nil {
+		if _, err := x.remove(tableAllow, func(f found) bool { return f.Entry == here && (!timed || !f.expires.IsZero()) }); err != nil {
 			return err
 		}
 		return x.add(tableAllow, a.lines()...)
 	})
+}
+
+// wants is the rule that a change is to add.
+func (s *Store) wants(c Change) (Allow, error) {
+	a := Allow{Rule: egress.Rule{Host: c.Host, Port: uint16(c.Port), Methods: c.Methods, Private: c.Private}} //nolint:gosec // checked
+	var err error
+	if a.Host, err = a.Rule.Check(); err != nil {
+		return a, err
+	}
+	var r reader
+	if err := r.wide(a.Host, a); err != nil {
+		return a, err
+	}
+	if a.Rule.Port == 0 {
+		a.Rule.Port = egress.DefaultPort
+	}
+	if a.Host == apiHost {
+		return a, fault.New("", "the API is reached by the sidecar's own route", "turn it on with the preset "+APIPreset)
+	}
+	if c.Scope != "once" {
+		return a, nil
+	}
+	if c.For < 0 || c.For > MaxOnce {
+		return a, fault.New("", fmt.Sprintf("%s is not a time for once", c.For), "use up to 24 hours, or allow it for the bottle")
+	}
+	if c.For == 0 {
+		c.For = DefaultOnce
+	}
+	a.Granted = s.opt.Now().Round(0).Truncate(time.Second)
+	a.Expires = a.Granted.Add(max(c.For, time.Second))
+	return a, nil
+}
+
+// within reports whether a rule that stays lets through all that a does.
+func (a Allow) within(o Allow) bool {
+	return o.Expires.IsZero() && o.Host == a.Host && o.Rule.Port == a.Rule.Port && o.Rule.Methods == nil && (o.Rule.Private || !a.Rule.Private)
 }
 
 // blockedElsewhere finds a block of a host that the scope's own file does not

@@ -99,7 +99,7 @@ func (s *Store) Close() { s.watcher.close() }
 func (s *Store) artifactDir() string { return filepath.Join(s.opt.Config, foldersName) }
 func (s *Store) bottleDir() string   { return filepath.Join(s.opt.State, foldersName) }
 
-// GlobalPath, ArtifactPath and BottlePath are where the files lie.
+// GlobalPath is the file for every bottle, which need not be there.
 func (s *Store) GlobalPath() string { return filepath.Join(s.opt.Config, globalName) }
 
 // ArtifactPath is the file of an artifact's name.
