@@ -109,6 +109,12 @@ func (p *policies) Of(id, artifact, artifactID string) egress.Policy {
 	return out
 }
 
+// muted reports whether nobody is to be asked about a place.
+func (p *policies) muted(b *bottle.Bottle, host string, port int) bool {
+	name, id := b.Artifact()
+	return p.store.Muted(p.who(b.ID(), name, id), host, port)
+}
+
 // Forget implements bottle.Policies.
 func (p *policies) Forget(id string) { p.store.Forget(id) }
 
