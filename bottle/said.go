@@ -8,7 +8,7 @@ import (
 // saw takes what the session's terminal tells of itself by control sequences.
 // Its title is shown while no hook has something better. Its state counts only
 // for a program that has no hooks of ours: a shell that marks its prompts, or
-// anything that asks for a notification. All of it is the guest's word.
+// anything that asks for a notification. The bell counts for all. All of it is the guest's word.
 func (b *Bottle) saw(t hop.TerminalInfo) {
 	if t.Name != mainSession {
 		return
@@ -25,10 +25,11 @@ func (b *Bottle) saw(t hop.TerminalInfo) {
 	if b.exit != nil {
 		state = b.activity // how it ended counts
 	}
-	same := b.screen == screen && b.activity == state && b.title == title
+	rang := t.Rang && b.exit == nil
+	same := b.rang == rang && b.screen == screen && b.activity == state && b.title == title
 	b.mu.Unlock()
 	if !same {
-		b.set(func() { b.screen, b.activity, b.title = screen, state, title })
+		b.set(func() { b.screen, b.activity, b.title, b.rang = screen, state, title, rang })
 	}
 }
 

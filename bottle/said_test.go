@@ -48,4 +48,10 @@ func TestATerminalsWordsCountUntilAHookIsHeard(t *testing.T) {
 	b.heard(hop.EventMessage{Body: json.RawMessage(`{"hook_event_name":"UserPromptSubmit"}`)})
 	tell(hop.TerminalInfo{Name: mainSession, Title: "a task", Notice: "x"})
 	expect(snapshot.Working, "a task")
+	for _, rang := range []bool{true, false} {
+		tell(hop.TerminalInfo{Name: mainSession, Title: "a task", Rang: rang})
+		if v := b.View(); v.Rang != rang || v.Session != snapshot.Working {
+			t.Errorf("the bell: %v in the state %q, want %v", v.Rang, v.Session, rang)
+		}
+	}
 }

@@ -67,6 +67,7 @@ type screen struct {
 	windows  *window.Windows
 	sessions *session.Windows
 	last     snapshot.Snapshot
+	calls    calls
 	quit     *quitting // nil while it is not shown
 
 	ctx    context.Context
@@ -155,6 +156,9 @@ func (s *screen) show(snap snapshot.Snapshot) {
 	s.last = snap
 	s.windows.Update(snap)
 	s.sessions.Update(snap)
+	for _, n := range s.calls.of(snap.Bottles, s.sessions.Watched, time.Now()) {
+		s.fyne.SendNotification(n)
+	}
 }
 
 // Do implements tray.Actions.

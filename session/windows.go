@@ -146,6 +146,16 @@ func (w *Windows) Shown(bottle string) bool {
 	return ok && win.shown
 }
 
+// Watched reports whether the keyboard is in one of the bottle's windows.
+func (w *Windows) Watched(bottle string) bool {
+	for k, win := range w.open {
+		if k.bottle == bottle && win.shown && win.view.term.Focused() {
+			return true
+		}
+	}
+	return false
+}
+
 // Close ends all background work and waits for it. Call it after the toolkit
 // has stopped, or before it does.
 func (w *Windows) Close() {

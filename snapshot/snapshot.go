@@ -83,6 +83,7 @@ type Bottle struct {
 	Command    []string     `json:"command,omitempty"`   // what the session runs
 	Mode       string       `json:"mode,omitempty"`      // Claude's permission mode
 	Title      string       `json:"title,omitempty"`     // guest: the session's window title
+	Rang       bool         `json:"rang,omitempty"`      // the session's bell rang, and nobody has typed since
 	ExitCode   *int         `json:"exit_code,omitempty"` // of the session's process, once it ended
 	Steps      []Step       `json:"steps,omitempty"`     // of the launch, as far as it came
 	Problem    *Problem     `json:"problem,omitempty"`   // why it failed or is in doubt

@@ -10,6 +10,9 @@ func (t *Terminal) Core() *vt.Terminal { return t.core }
 // session joined before is drawn for a grid that is about to change.
 func (t *Terminal) Sized() bool { return t.paint.img != nil }
 
+// Focused says whether the keyboard is in the terminal.
+func (t *Terminal) Focused() bool { return t.focused }
+
 // GridSize returns the columns and rows that fit now.
 func (t *Terminal) GridSize() (cols, rows int) { return t.core.Size() }
 

@@ -139,10 +139,18 @@ func bottle(b snapshot.Bottle, allSimulated bool, now time.Time) Entry {
 	case b.State == snapshot.Ready && b.StartedAt != nil && now.Sub(*b.StartedAt) >= time.Minute:
 		label += ", " + look.Ago(*b.StartedAt, now)
 	}
+	if ringing(b) {
+		label += ", bell"
+	}
 	if b.Simulated && !allSimulated {
 		label += " (" + look.Simulated + ")"
 	}
 	return Entry{Label: label, Children: submenu(b, now)}
+}
+
+// ringing says that a bell rang for somebody whom the state does not call already.
+func ringing(b snapshot.Bottle) bool {
+	return b.State == snapshot.Ready && b.Rang && b.Session != snapshot.NeedsYou
 }
 
 // running is the step of a launch that is under way; of two side by side the later.
@@ -182,6 +190,9 @@ func facts(b snapshot.Bottle) []Entry {
 	var out []Entry
 	if title := look.Clean(b.Title, maxTitle); title != "" && b.State == snapshot.Ready {
 		out = append(out, note("“"+title+"”"))
+	}
+	if ringing(b) {
+		out = append(out, note("Rang the bell"))
 	}
 	parts := []string{look.Clean(b.Artifact, maxName)}
 	if b.Simulated {

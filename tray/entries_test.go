@@ -298,3 +298,15 @@ func BenchmarkEntries(b *testing.B) {
 		})
 	}
 }
+
+func TestABellIsMarkedUntilTheStateCalls(t *testing.T) {
+	b := snapshot.Bottle{ID: "b1", Name: "api", State: snapshot.Ready, Session: snapshot.Working, Artifact: "claude", Rang: true}
+	e := Entries(snapshot.Snapshot{Bottles: []snapshot.Bottle{b}}, time.Now())[0]
+	if !strings.HasSuffix(e.Label, "working, bell") || e.Children[0].Label != "Rang the bell" {
+		t.Errorf("a bell is shown as %q, %q", e.Label, e.Children[0].Label)
+	}
+	b.Session = snapshot.NeedsYou
+	if e := Entries(snapshot.Snapshot{Bottles: []snapshot.Bottle{b}}, time.Now())[0]; strings.Contains(e.Label, "bell") {
+		t.Errorf("what needs somebody is shown as %q", e.Label)
+	}
+}

@@ -23,6 +23,8 @@ var script = []step{
 	{"A dropped file arrives, its path is typed at the prompt", 30 * time.Second, dropsFile},
 	{"A dropped folder arrives, byte for byte", 40 * time.Second, dropsFolder},
 	{"A closed window comes back with its session", 30 * time.Second, comesBack},
+	{"Find, menu, clipboard, paste, zoom and bell", 60 * time.Second, livesIn},
+	{"A shell that ends tells its exit code", 30 * time.Second, endsShell},
 	{"Bottles, Activity and Setup tell about it", 40 * time.Second, tells},
 	{"exec passes output and exit code through", 20 * time.Second, execs},
 	{"cp brings the folder back, byte for byte", 30 * time.Second, copiesOut},
