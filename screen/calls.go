@@ -38,20 +38,35 @@ func (c *calls) of(bottles []snapshot.Bottle, watched func(id string) bool, now 
 	var out []*fyne.Notification
 	known := make(map[string]call, len(bottles))
 	for _, b := range bottles {
-		was := c.known[b.ID]
-		is := call{needs: b.State == snapshot.Ready && b.Session == snapshot.NeedsYou, rang: b.State == snapshot.Ready && b.Rang, at: was.at}
-		fresh := is.needs && !was.needs || is.rang && !was.rang && !is.needs
-		early := now.Sub(was.at) < callAgain && !was.at.IsZero() || now.Sub(c.last) < callNext && !c.last.IsZero()
-		if c.begun && fresh && !early && !watched(b.ID) {
+		was, is := c.known[b.ID], callOf(b)
+		is.at = was.at
+		switch {
+		case !c.begun || !is.louder(was) || watched(b.ID):
+		case soon(now, was.at, callAgain) || soon(now, c.last, callNext):
+			is.needs = false // told with a later look; a bell is not
+		default:
 			out = append(out, notification(b, is.needs))
 			is.at, c.last = now, now
-		} else if fresh && early {
-			is.needs = false // told with a later look; a bell is not
 		}
 		known[b.ID] = is
 	}
 	c.known, c.begun = known, true
 	return out
+}
+
+func callOf(b snapshot.Bottle) call {
+	ready := b.State == snapshot.Ready
+	return call{needs: ready && b.Session == snapshot.NeedsYou, rang: ready && b.Rang}
+}
+
+// louder says that a bottle calls for more than it did.
+func (c call) louder(was call) bool {
+	return c.needs && !was.needs || c.rang && !was.rang && !c.needs
+}
+
+// soon says that less than d has passed since a time, if there was one.
+func soon(now, since time.Time, d time.Duration) bool {
+	return !since.IsZero() && now.Sub(since) < d
 }
 
 // notification puts the VM's words in quotation marks, as the menu does.

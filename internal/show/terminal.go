@@ -27,7 +27,7 @@ func livesIn(ctx context.Context, p *play) error {
 
 // finds looks for a word: its places are marked, the bar counts them.
 func finds(ctx context.Context, p *play) error {
-	if err := p.say(ctx, "!seq -f 'worker %g took a job' 1 60\n"); err != nil {
+	if err := p.say(ctx, "!for i in $(seq 60); do echo worker $i took a job; done\n"); err != nil {
 		return err
 	}
 	if err := p.display.Key(ctx, "ctrl+shift+f"); err != nil {
@@ -57,7 +57,7 @@ func opensMenu(ctx context.Context, p *play) error {
 // isOffered lets a program put twelve lines on the clipboard, of which the
 // window tells, and pastes them, about which it asks.
 func isOffered(ctx context.Context, p *play) error {
-	if err := p.say(ctx, `!printf '\033]52;c;%s\007' $(seq -f 'line %g' 1 12 | base64 -w0)`+"\n"); err != nil {
+	if err := p.say(ctx, `!printf '\033]52;c;%s\007' $(seq 12 | base64 -w0)`+"\n"); err != nil {
 		return err
 	}
 	if err := p.picture(ctx, "clipboard", p.session.Area); err != nil {

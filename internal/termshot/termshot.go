@@ -32,11 +32,11 @@ type Look struct {
 // Looks are all that a picture is taken of.
 var Looks = []Look{{Scale: 1}, {Scale: 2}, {Light: true, Scale: 1}, {Light: true, Scale: 2}}
 
-// Suffix is the end of a picture's name: "-light@2x.png".
+// Suffix is the end of a picture's name: "-light-2x.png".
 func (l Look) Suffix() string {
-	name := "-dark@"
+	name := "-dark-"
 	if l.Light {
-		name = "-light@"
+		name = "-light-"
 	}
 	return name + string(rune('0'+l.Scale)) + "x.png"
 }
