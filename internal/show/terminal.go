@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"strings"
@@ -74,7 +73,9 @@ func isOffered(ctx context.Context, p *play) error {
 
 // zooms makes the letters larger, and as they were.
 func zooms(ctx context.Context, p *play) error {
-	before, err := p.display.Picture(p.session.Area)
+	text := p.session.Area
+	text.Max.Y -= text.Dy() / 2 // without the status line, which tells the size
+	before, err := p.display.Picture(text)
 	if err != nil {
 		return err
 	}
@@ -83,15 +84,15 @@ func zooms(ctx context.Context, p *play) error {
 			return err
 		}
 	}
-	if err := p.picture(ctx, "zoomed", p.session.Area); err != nil {
-		return err
-	}
-	after, err := p.display.Picture(p.session.Area)
+	err = until(ctx, "the letters are larger", func() (bool, error) {
+		now, err := p.display.Picture(text)
+		return err == nil && difference(before, now) > 0, err
+	})
 	if err != nil {
 		return err
 	}
-	if difference(before, after) == 0 {
-		return errors.New("the letters have the same size after Control and +")
+	if err := p.picture(ctx, "zoomed", p.session.Area); err != nil {
+		return err
 	}
 	return p.display.Key(ctx, "ctrl+0")
 }
