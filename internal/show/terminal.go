@@ -136,10 +136,14 @@ func endsShell(ctx context.Context, p *play) error {
 	if err != nil {
 		return err
 	}
-	if err := p.display.Type(ctx, "exit 3\n"); err != nil {
-		return err
-	}
+	// Keys that come before the shell are lost, and so are those after it.
 	err = until(ctx, "the window says how its shell ended", func() (bool, error) {
+		if err := p.display.Type(ctx, "exit 3\n"); err != nil {
+			return false, err
+		}
+		if err := rest(ctx, time.Second); err != nil {
+			return false, err
+		}
 		now, err := p.display.Picture(bottom(shell))
 		return err == nil && difference(before, now) > 500, err
 	})
