@@ -61,7 +61,7 @@ func (p *policies) start() {
 				return
 			case <-p.dirty:
 			}
-			p.apply(p.app.ctx)
+			_ = p.apply(p.app.ctx) // the bottle shows it
 		}
 	})
 }
@@ -79,11 +79,11 @@ func (p *policies) changed() {
 }
 
 // apply gives every running bottle what holds now.
-func (p *policies) apply(ctx context.Context) {
+func (p *policies) apply(ctx context.Context) error {
 	p.applying.Lock()
 	defer p.applying.Unlock()
-	p.app.rack.Reconfigure(ctx)
-	p.app.bus.changed()
+	defer p.app.bus.changed()
+	return p.app.rack.ApplyPolicies(ctx)
 }
 
 // Begin implements bottle.Policies. Files that have become bad do not stop a
@@ -170,7 +170,9 @@ func (a *App) ChangePolicy(ctx context.Context, c control.PolicyChange) (control
 	if err != nil {
 		return control.PolicyView{}, err
 	}
-	a.policy.apply(context.WithoutCancel(ctx))
+	if err := a.policy.apply(context.WithoutCancel(ctx)); err != nil {
+		return control.PolicyView{}, err
+	}
 	return a.policy.view(b, who), nil
 }
 

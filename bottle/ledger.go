@@ -48,6 +48,9 @@ func decision(d egress.Decision) snapshot.Decision {
 		line.Verdict = verdictHeld
 	case egress.Closed:
 		line.Verdict = ledger.VerdictClosed
+		if d.Reason != "" {
+			line.Rule = string(d.Reason) // what cut it off
+		}
 	default:
 		line.Kind, line.Verdict = string(d.Kind), ledger.VerdictDenied
 		if d.Reason != "" {

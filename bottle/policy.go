@@ -2,6 +2,7 @@ package bottle
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -99,15 +100,44 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	return nil
 }
 
+// applyPolicy gives the sidecar its policy and nothing else: a change is in
+// force without a look into the key store. It opens nothing that is shut.
+func (b *Bottle) applyPolicy(ctx context.Context, l *live) error {
+	b.tell.Lock()
+	defer b.tell.Unlock()
+	car := l.sidecar()
+	if car == nil {
+		return nil
+	}
+	policy := b.policy()
+	policy.Hold = b.hold()
+	if err := b.recordable(policy); err != nil {
+		return err
+	}
+	if err := car.SetPolicy(ctx, policy); err != nil {
+		return err
+	}
+	b.settleAsks(policy)
+	return nil
+}
+
 // Reconfigure gives every running bottle the policy and the credential as they
-// are now, side by side: one whose sidecar does not answer keeps no other
-// waiting.
-func (r *Rack) Reconfigure(ctx context.Context) {
+// are now.
+func (r *Rack) Reconfigure(ctx context.Context) { _ = r.each(ctx, (*Bottle).letOut) }
+
+// ApplyPolicies gives every running bottle the policy as it is now. An error
+// names those that could not be given it; in them the former one is in force.
+func (r *Rack) ApplyPolicies(ctx context.Context) error { return r.each(ctx, (*Bottle).applyPolicy) }
+
+// each does something to every running bottle whose proof held, side by side:
+// one whose sidecar does not answer keeps no other waiting.
+func (r *Rack) each(ctx context.Context, do func(*Bottle, context.Context, *live) error) error {
 	r.mu.Lock()
 	all := append([]*Bottle(nil), r.bottles...)
 	r.mu.Unlock()
 	var wg sync.WaitGroup
-	for _, b := range all {
+	errs := make([]error, len(all))
+	for i, b := range all {
 		b.mu.Lock()
 		l, proved := b.live, b.isolation == snapshot.Proved
 		b.mu.Unlock()
@@ -117,12 +147,15 @@ func (r *Rack) Reconfigure(ctx context.Context) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, policyTimeout)
 			defer cancel()
-			if err := b.letOut(ctx, l); err != nil {
+			if err := do(b, ctx, l); err != nil {
+				errs[i] = fault.Wrap(err, "giving "+b.name+" its policy", "run bottlebar prove "+b.name+", or stop it")
 				r.cfg.Log.Error("giving a bottle its policy", "bottle", b.name, "error", err)
+				b.set(func() { b.problem = problemOf(errs[i]) })
 			}
 		})
 	}
 	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // Hits are counters by place. Allowed is by the text of the rule that let

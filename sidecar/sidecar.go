@@ -114,19 +114,10 @@ func (s *Sidecar) Dial(ctx context.Context) (net.Conn, error) {
 }
 
 // Configure sends the policy and the credential (nil: none), and waits until
-// both are in force. The host's own addresses are added to the policy's floor.
-// A policy that cannot be meant gives an *egress.RuleError and changes nothing.
+// both are in force.
 func (s *Sidecar) Configure(ctx context.Context, p egress.Policy, c *egress.Credential) error {
-	if _, err := p.Compile(); err != nil {
+	if err := s.SetPolicy(ctx, p); err != nil {
 		return err
-	}
-	p.Floor = append(append([]string(nil), p.Floor...), s.unit.floor()...)
-	e, err := s.call(ctx, control.Command{Op: control.Policy, Policy: &p})
-	if err != nil {
-		return fmt.Errorf("sending the policy: %w", err)
-	}
-	if e.Revision != p.Revision {
-		return fmt.Errorf("sending the policy: revision %d came back as %d", p.Revision, e.Revision)
 	}
 	cmd := control.Command{Op: control.Cred}
 	if c != nil {
@@ -151,6 +142,25 @@ func (s *Sidecar) SetWay(ctx context.Context, w egress.Way, l *egress.Login) err
 	}
 	if _, err := s.call(ctx, cmd); err != nil {
 		return fmt.Errorf("sending the way out: %w", err)
+	}
+	return nil
+}
+
+// SetPolicy sends the policy alone, and waits until it is in force: tunnels that
+// it does not allow are closed then. The host's own addresses are added to its
+// floor. A policy that cannot be meant gives an *egress.RuleError and changes
+// nothing.
+func (s *Sidecar) SetPolicy(ctx context.Context, p egress.Policy) error {
+	if _, err := p.Compile(); err != nil {
+		return err
+	}
+	p.Floor = append(append([]string(nil), p.Floor...), s.unit.floor()...)
+	e, err := s.call(ctx, control.Command{Op: control.Policy, Policy: &p})
+	if err != nil {
+		return fmt.Errorf("sending the policy: %w", err)
+	}
+	if e.Revision != p.Revision {
+		return fmt.Errorf("sending the policy: revision %d came back as %d", p.Revision, e.Revision)
 	}
 	return nil
 }
