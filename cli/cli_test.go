@@ -27,6 +27,7 @@ type fake struct {
 	secret  string
 	output  string
 	exit    int
+	policy  fakePolicy
 
 	interrupt context.CancelFunc // as Ctrl-C does
 }
@@ -46,6 +47,7 @@ func (f *fake) Stop(_ context.Context, name string) error {
 }
 
 func (f *fake) Launch(_ context.Context, req control.LaunchRequest, _ func(snapshot.Bottle)) (snapshot.Bottle, error) {
+	f.policy.launched = req.Policy
 	return snapshot.Bottle{Name: req.Artifact + "-1", Command: req.Command}, nil
 }
 

@@ -37,7 +37,10 @@ type Options struct {
 	// ended. It may take its time; further changes are told afterwards. May be nil.
 	Changed func()
 	Now     func() time.Time // time.Now when nil
-	Log     *slog.Logger
+	// Awake is how long the computer has been awake since some moment, by a clock
+	// that stands still while it sleeps; Go's monotonic clock when nil.
+	Awake func() time.Duration
+	Log   *slog.Logger
 }
 
 // Bottle is what the store needs to know of a bottle. The zero value stands for
@@ -57,7 +60,7 @@ type Store struct {
 	settings held
 	changes  int // counts what was taken in
 	cache    map[Bottle]cached
-	last     time.Time // the last beat, with both clocks
+	last     beat
 	slept    time.Time // wall clock: rules that were granted before it are over
 
 	watcher watcher
@@ -74,13 +77,17 @@ func Open(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Awake == nil {
+		began := time.Now()
+		o.Awake = func() time.Duration { return time.Since(began) }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	s := &Store{opt: o, files: map[string]*held{}, cache: map[Bottle]cached{}, last: o.Now()}
+	s := &Store{opt: o, files: map[string]*held{}, cache: map[Bottle]cached{}, last: beat{o.Now().Round(0), o.Awake()}}
 	for _, dir := range []string{s.artifactDir(), filepath.Join(s.bottleDir(), goodName)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fault.Wrap(err, "opening the policy's folders", "look whether they can be written")

@@ -137,20 +137,27 @@ func (s *Store) poked() {
 	}
 }
 
+// beat is a moment by two clocks.
+type beat struct {
+	wall  time.Time
+	awake time.Duration
+}
+
 // Beat is called every ten seconds. It reads files whose change was not told,
 // and ends rules for a while when the clocks parted: the computer slept, or its
 // clock was set.
 func (s *Store) Beat() {
-	now := s.opt.Now()
+	now := beat{s.opt.Now().Round(0), s.opt.Awake()}
 	s.mu.Lock()
-	drift := now.Round(0).Sub(s.last.Round(0)) - now.Sub(s.last)
-	s.last = now
-	changed := s.readAll()
-	s.mu.Unlock()
+	drift := now.wall.Sub(s.last.wall) - (now.awake - s.last.awake)
 	if drift > jump || drift < -jump {
+		s.mu.Unlock()
 		s.Slept()
 		return
 	}
+	s.last = now
+	changed := s.readAll()
+	s.mu.Unlock()
 	if changed {
 		s.opt.Changed()
 		s.poked()
@@ -159,12 +166,13 @@ func (s *Store) Beat() {
 
 // Slept ends every rule that was allowed for a while: nobody watched over it.
 func (s *Store) Slept() {
-	now := s.opt.Now().Round(0)
+	now := beat{s.opt.Now().Round(0), s.opt.Awake()}
 	s.mu.Lock()
-	s.slept = now
-	if s.last.Round(0).After(now) {
-		s.slept = s.last.Round(0)
+	s.slept = now.wall
+	if s.last.wall.After(s.slept) {
+		s.slept = s.last.wall // the clock was set back: what it showed before counts
 	}
+	s.last = now
 	s.changes++
 	s.mu.Unlock()
 	s.tidy()
