@@ -76,8 +76,14 @@ func (h *home) writePolicy(name, text string) {
 }
 
 func TestAPolicyChangesInARunningBottleAndEndsItsTunnels(t *testing.T) {
+	for _, driver := range []string{"docker", "process"} {
+		t.Run(driver, func(t *testing.T) { policyChanges(t, "driver = \""+driver+"\"\n") })
+	}
+}
+
+func policyChanges(t *testing.T, settings string) {
 	o := newOrigin(t)
-	h, b := ready(t, "")
+	h, b := ready(t, settings)
 	if ok, _ := o.reached(h, b.Name); ok {
 		t.Fatal("a host is reached that nobody allowed")
 	}

@@ -218,3 +218,18 @@ func TestALargePolicyFitsAControlLine(t *testing.T) {
 		t.Errorf("one rule more gives %v", err)
 	}
 }
+
+func FuzzPlainNamesAreTheirOwnForm(f *testing.F) {
+	f.Add("a-1.example.com")
+	f.Add("1.1.1.example")
+	f.Add("xn--bcher-kva.example")
+	f.Add("ab--c.example")
+	f.Fuzz(func(t *testing.T, s string) {
+		if !plausible(s) || strings.Contains(s, "--") {
+			return
+		}
+		if name, _, err := mapped(s); err != nil || name != s {
+			t.Errorf("%q maps to %q, %v", s, name, err)
+		}
+	})
+}

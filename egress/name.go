@@ -104,6 +104,14 @@ func normalise(s string) (string, netip.Addr, error) {
 		return a.String(), a, nil
 	}
 	s = strings.TrimSuffix(s, ".")
+	if plausible(s) && !strings.Contains(s, "--") {
+		return s, netip.Addr{}, nil // nothing in it that could be mapped: a large policy is full of such
+	}
+	return mapped(s)
+}
+
+// mapped is normalise for a name that may have another form.
+func mapped(s string) (string, netip.Addr, error) {
 	name, err := names.ToASCII(s)
 	if err != nil || !utf8.ValidString(s) {
 		return "", netip.Addr{}, errName

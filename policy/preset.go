@@ -24,8 +24,8 @@ const APIPreset = "claude"
 // plainRead is what a mirror is asked over plain HTTP.
 var plainRead = []string{"GET", "HEAD"}
 
-// presets by name. No host here serves whoever rents a place on it: behind a
-// shared front, another name could be asked for inside TLS.
+// presets by name. No host here is a content network's own, where whoever rents
+// a place could be reached under the same name.
 var presets = []Preset{
 	{
 		Name: APIPreset, API: true,
