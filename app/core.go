@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ func (a *App) Begin(ctx context.Context, req control.LaunchRequest, began func(i
 		return snapshot.Bottle{}, err
 	}
 	b, err := a.rack.Launch(ctx, bottle.Options{
-		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Policy: own, Began: began,
+		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Hold: a.holds(req), Policy: own, Began: began,
 	})
 	if err != nil {
 		return snapshot.Bottle{}, err
@@ -171,27 +170,6 @@ func (a *App) Environment(ctx context.Context, name string) ([]string, error) {
 		return nil, err
 	}
 	return b.Environment(ctx)
-}
-
-// Activity implements control.Core.
-func (a *App) Activity(_ context.Context, name string) ([]snapshot.Decision, error) {
-	b, err := a.rack.Get(name)
-	if err != nil {
-		return nil, err
-	}
-	return b.Activity(), nil
-}
-
-// AllActivity is what all bottles wanted to reach, oldest first.
-func (a *App) AllActivity(context.Context) ([]snapshot.Decision, error) {
-	var all []snapshot.Decision
-	for _, v := range a.rack.Bottles() {
-		if b, err := a.rack.Get(v.ID); err == nil {
-			all = append(all, b.Activity()...)
-		}
-	}
-	slices.SortStableFunc(all, func(x, y snapshot.Decision) int { return x.Time.Compare(y.Time) })
-	return all, nil
 }
 
 // SetCredential implements control.Core.

@@ -186,8 +186,11 @@ func (a *App) Prune(ctx context.Context, req control.PruneRequest) (control.Prun
 			return reply, err
 		}
 	}
-	if req.Dry {
-		return reply, nil
+	records, bytes, err := a.rack.PruneRecords(req.Dry)
+	reply.Records = records
+	reply.Bytes += bytes
+	if req.Dry || err != nil {
+		return reply, err
 	}
 	freed, err := a.pruneHomes(ctx)
 	reply.Bytes += freed

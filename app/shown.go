@@ -23,7 +23,7 @@ func (a *App) snapshot() snapshot.Snapshot {
 	a.mu.Lock()
 	st, driver := a.state, a.choice.Kind
 	a.mu.Unlock()
-	s := snapshot.Snapshot{Bottles: a.rack.Bottles(), Setup: st.checks, Simulated: st.simulated, Driver: driver, Notice: recovered(st.recovered)}
+	s := snapshot.Snapshot{Bottles: withPresets(a.rack.Bottles()), Setup: st.checks, Simulated: st.simulated, Driver: driver, Notice: recovered(st.recovered)}
 	list, err := a.library.List()
 	if err != nil {
 		s.Notice = &snapshot.Problem{What: "reading the library", Why: err.Error()}

@@ -33,7 +33,7 @@ address, with a port if it is not 443: "deb.debian.org:80".`,
 		c.policyChange("unblock HOST[:PORT]", "take a host off the block list", "unblock"),
 		c.policyChange("mute HOST[:PORT]", "never ask again about a host; it stays refused", "mute"),
 		c.policyChange("remove HOST[:PORT]", "remove every line for a host", "remove"),
-		c.policyPreset(), c.policyCheck(),
+		c.policyPreset(), c.policyHold(), c.policyCheck(),
 	)
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,44 +14,6 @@ import (
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
 )
-
-func (c *commands) activity() *cobra.Command {
-	return &cobra.Command{
-		Use: "activity NAME", Short: "what a bottle reached, and what was refused", Args: exactly(1, "name a bottle"),
-		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
-			list, err := client.Activity(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(nonNil(list))
-			}
-			rows := [][]string{{"TIME", "VERDICT", "HOST", "RULE", "UP", "DOWN", "MS"}}
-			for _, d := range list {
-				rows = append(rows, c.decision(d))
-			}
-			return c.table(rows)
-		}),
-	}
-}
-
-func (c *commands) decision(d snapshot.Decision) []string {
-	where := c.clean(d.Host)
-	if d.Port != 0 {
-		where += ":" + strconv.Itoa(d.Port)
-	}
-	if d.Path != "" {
-		where = c.clean(d.Method + " " + d.Path)
-	}
-	verdict := map[string]string{"allowed": "✓ allowed", "denied": "✕ denied"}[d.Verdict]
-	if verdict == "" {
-		verdict = "  " + d.Verdict
-	}
-	if d.Count > 1 {
-		verdict += " ×" + strconv.Itoa(d.Count)
-	}
-	return []string{d.Time.Local().Format("15:04:05"), verdict, where, c.clean(d.Rule), size(d.Up), size(d.Down), strconv.FormatInt(d.Took.Milliseconds(), 10)}
-}
 
 func (c *commands) credential() *cobra.Command {
 	cmd := &cobra.Command{Use: "credential", Short: "what the sidecar adds to API requests; no bottle ever holds it", RunE: noVerb}

@@ -101,11 +101,6 @@ func (c *Client) Environment(ctx context.Context, name string) ([]string, error)
 	return get[[]string](ctx, c, bottlePath(name, "environment"))
 }
 
-// Activity is what a bottle wanted to reach.
-func (c *Client) Activity(ctx context.Context, name string) ([]snapshot.Decision, error) {
-	return get[[]snapshot.Decision](ctx, c, bottlePath(name, "activity"))
-}
-
 // Policy is the effective policy of a bottle, or the default.
 func (c *Client) Policy(ctx context.Context, name string) (PolicyView, error) {
 	return get[PolicyView](ctx, c, "/v1/policy?bottle="+url.QueryEscape(name))

@@ -153,7 +153,7 @@ func (s *Server) routes() http.Handler {
 	})
 	answer("POST /v1/bottles/{name}/prove", func(r *http.Request) (any, error) { return c.Prove(r.Context(), r.PathValue("name")) })
 	answer("GET /v1/bottles/{name}/environment", func(r *http.Request) (any, error) { return c.Environment(r.Context(), r.PathValue("name")) })
-	answer("GET /v1/bottles/{name}/activity", func(r *http.Request) (any, error) { return c.Activity(r.Context(), r.PathValue("name")) })
+	s.activityRoutes(mux, answer)
 	s.policyRoutes(answer)
 	mux.HandleFunc("GET /v1/bottles/{name}/logs", s.logs)
 	mux.HandleFunc("POST /v1/bottles/{name}/exec", frames(s, func(ctx context.Context, name string, req ExecRequest, conn io.ReadWriter) error {

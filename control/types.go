@@ -48,8 +48,16 @@ type Core interface {
 	// Environment lists the variables that let smolvm itself look at a bottle.
 	Environment(ctx context.Context, name string) ([]string, error)
 
-	// Activity is what a bottle wanted to reach, oldest first.
+	// Activity is what a bottle wanted to reach lately, oldest first.
 	Activity(ctx context.Context, name string) ([]snapshot.Decision, error)
+	// ReadActivity calls each for what is on record of a bottle, also of one that
+	// is gone, oldest first; with Follow until ctx ends or the bottle does.
+	ReadActivity(ctx context.Context, name string, q ActivityQuery, each func([]snapshot.Decision) error) error
+	// AnswerAsk answers one row of what a bottle asks for.
+	AnswerAsk(ctx context.Context, name string, a AskAnswer) error
+	// SetHold lets a bottle's first connections to unlisted places wait for an
+	// answer, or no longer.
+	SetHold(ctx context.Context, name string, on bool) error
 	// Policy is the effective policy of a bottle, or the default for an empty name.
 	Policy(ctx context.Context, name string) (PolicyView, error)
 	// ChangePolicy edits the file of the change's scope and returns once every
@@ -101,6 +109,7 @@ type LaunchRequest struct {
 	Command  []string `json:"command,omitempty"` // instead of the artifact's
 	Mode     string   `json:"mode,omitempty"`    // Claude's permission mode
 	Policy   string   `json:"policy,omitempty"`  // the bottle's own: an absolute path of a policy file, or names of presets with commas
+	Hold     *bool    `json:"hold,omitempty"`    // first connections to unlisted places wait for an answer; absent: as the settings say
 }
 
 // ExecRequest says what to run in a bottle.
@@ -174,6 +183,7 @@ type PruneRequest struct {
 type PruneReply struct {
 	Bytes     int64    `json:"bytes"`
 	Artifacts []string `json:"artifacts,omitempty"` // names
+	Records   []string `json:"records,omitempty"`   // names of bottles that are gone, whose Activity was kept
 }
 
 // Progress is how far a long operation came.
