@@ -30,6 +30,7 @@ type Settings struct {
 	NoUpstreamProxy []string `toml:"no_upstream_proxy"` // hosts that are reached without it
 	ExtraRoots      string   `toml:"extra_roots"`       // path of a PEM file: further root certificates
 
+	Hold  bool   `toml:"hold"` // a first connection to an unlisted host waits 30 s for an answer
 	Hosts []Host `toml:"host"` // what every bottle may reach besides the API
 }
 
@@ -54,6 +55,7 @@ const settingsTemplate = `# Bottlebar's settings. Changes apply to the next laun
 # upstream_proxy = "http://proxy.corp.example:3128"      # "none": straight out
 # no_upstream_proxy = ["*.corp.example", "10.0.0.0/8"]   # reached without it
 # extra_roots = "/etc/ssl/corp.pem"                      # root certificates of a proxy that looks into TLS
+# hold = true                               # a first connection to an unlisted host waits 30 s for your answer
 
 # What every bottle may reach besides Anthropic's API, which goes through the
 # sidecar's own route. Exact names, or "*." and a domain. The file policy.toml

@@ -17,7 +17,7 @@ import (
 
 func (c *commands) launch() *cobra.Command {
 	var req control.LaunchRequest
-	var detach bool
+	var detach, hold bool
 	cmd := &cobra.Command{
 		Use: "launch ARTIFACT [-- COMMAND…]", Short: "launch a bottle from an artifact, and attach to it on a terminal",
 		Args: atLeast(1, "name an artifact of the library"),
@@ -30,6 +30,9 @@ func (c *commands) launch() *cobra.Command {
 				return err
 			}
 			req.Artifact, req.Command = args[0], args[1:]
+			if cmd.Flags().Changed("hold") {
+				req.Hold = &hold
+			}
 			if req.Folder != "" {
 				req.Folder = c.abs(req.Folder)
 			}
@@ -54,6 +57,7 @@ func (c *commands) launch() *cobra.Command {
 	f.StringVar(&req.Folder, "folder", "", "copy this folder in and start the session there")
 	f.StringVar(&req.Mode, "permission-mode", "", "Claude's permission mode")
 	f.StringVar(&req.Policy, "policy", "", "the bottle's own policy: a policy file, or presets as in node,git-hosts")
+	f.BoolVar(&hold, "hold", false, "a first connection to an unlisted host waits 30 s for your answer (--hold=false: it does not)")
 	f.BoolVar(&detach, "detach", false, "print the bottle's name and do not attach")
 	return cmd
 }

@@ -230,7 +230,7 @@ func (c *commands) libraryPrune() *cobra.Command {
 	var req control.PruneRequest
 	var unused time.Duration
 	cmd := &cobra.Command{
-		Use: "prune", Short: "remove prepared machines that no launch would use, and unused artifacts where asked", Args: cobra.NoArgs,
+		Use: "prune", Short: "remove prepared machines that no launch would use, the records of bottles that are gone, and unused artifacts where asked", Args: cobra.NoArgs,
 		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
 			req.UnusedMS = unused.Milliseconds()
 			r, err := client.Prune(ctx, req)
@@ -242,6 +242,9 @@ func (c *commands) libraryPrune() *cobra.Command {
 			}
 			for _, name := range r.Artifacts {
 				fmt.Fprintln(c.out(), name)
+			}
+			for _, name := range r.Records {
+				fmt.Fprintf(c.out(), "the record of %s\n", c.clean(name))
 			}
 			word := "freed"
 			if req.Dry {
