@@ -160,6 +160,21 @@ func (a activity) Decisions(ctx context.Context, bottle string) ([]snapshot.Deci
 	return a.app.AllActivity(ctx)
 }
 
+func (a activity) Answer(ctx context.Context, bottle, id, hash, answer string) error {
+	return a.app.AnswerAsk(ctx, bottle, control.AskAnswer{ID: id, Hash: hash, Answer: answer})
+}
+
+func (a activity) Policy(ctx context.Context, bottle string) ([]snapshot.PolicyRule, error) {
+	p, err := a.app.Policy(ctx, bottle)
+	out := make([]snapshot.PolicyRule, 0, len(p.Rules))
+	for _, r := range p.Rules {
+		out = append(out, snapshot.PolicyRule{
+			Action: r.Action, Host: r.Host, Port: r.Port, Origin: r.Origin, Preset: r.Preset, Expires: r.Expires, Overruled: r.Overruled, Hits: r.Hits,
+		})
+	}
+	return out, err
+}
+
 type opener struct{ *screen }
 
 // Open implements window.Sessions. The window comes at once, with the steps of

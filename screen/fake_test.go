@@ -25,6 +25,7 @@ type fake struct {
 	begin   func(ctx context.Context, req control.LaunchRequest, began func(id string)) (snapshot.Bottle, error)
 	attach  func(ctx context.Context, req control.AttachRequest, conn io.ReadWriter) error
 	copies  []control.CopyRequest
+	answers []string
 	copy    func(ctx context.Context, req control.CopyRequest, progress func(snapshot.Transfer)) (control.CopyReply, error)
 }
 
@@ -61,6 +62,17 @@ func (f *fake) Activity(_ context.Context, bottle string) ([]snapshot.Decision, 
 
 func (f *fake) AllActivity(context.Context) ([]snapshot.Decision, error) {
 	return []snapshot.Decision{{Bottle: "a"}, {Bottle: "b"}}, nil
+}
+
+func (f *fake) AnswerAsk(_ context.Context, bottle string, a control.AskAnswer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers = append(f.answers, bottle+" "+a.ID+" "+a.Hash+" "+a.Answer)
+	return nil
+}
+
+func (f *fake) Policy(_ context.Context, bottle string) (control.PolicyView, error) {
+	return control.PolicyView{Bottle: bottle, Rules: []control.RuleView{{Action: "allow", Host: "a.example", Port: 443, Origin: "settings", Hits: 2}}}, nil
 }
 
 // newScreen is a screen on f without windows. What is posted waits for the test.

@@ -51,6 +51,8 @@ type core interface {
 	Copy(ctx context.Context, bottle string, req control.CopyRequest, progress func(snapshot.Transfer)) (control.CopyReply, error)
 	Activity(ctx context.Context, bottle string) ([]snapshot.Decision, error)
 	AllActivity(ctx context.Context) ([]snapshot.Decision, error)
+	AnswerAsk(ctx context.Context, bottle string, a control.AskAnswer) error
+	Policy(ctx context.Context, bottle string) (control.PolicyView, error)
 
 	Doctor(ctx context.Context) ([]snapshot.Check, error)
 	SetCredential(ctx context.Context, kind, secret string) (control.CredentialStatus, error)
@@ -69,6 +71,7 @@ type screen struct {
 	last     snapshot.Snapshot
 	calls    calls
 	quit     *quitting // nil while it is not shown
+	notices  notices
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,7 +85,7 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 	if !ok {
 		return errors.New("this system has no menu bar that the toolkit knows")
 	}
-	s := &screen{fyne: f, app: a, post: fyne.Do, log: o.Log}
+	s := &screen{fyne: f, app: a, post: fyne.Do, log: o.Log, notices: notices{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	f.Settings().SetTheme(look.Theme())
 	s.windows = window.New(window.Options{App: f, Backend: s.backend(), Post: fyne.Do, Now: time.Now})
@@ -154,6 +157,7 @@ func (s *screen) follow() {
 // show runs on the toolkit's goroutine.
 func (s *screen) show(snap snapshot.Snapshot) {
 	s.last = snap
+	s.notify(snap)
 	s.windows.Update(snap)
 	s.sessions.Update(snap)
 	for _, n := range s.calls.of(snap.Bottles, s.sessions.Watched, time.Now()) {

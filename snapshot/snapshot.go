@@ -224,6 +224,18 @@ type Ask struct {
 	HeldUntil *time.Time `json:"held_until,omitempty"` // its connection waits for the answer until then
 }
 
+// PolicyRule is one line of an effective policy.
+type PolicyRule struct {
+	Action    string     `json:"action"` // "allow", "block" or "mute"
+	Host      string     `json:"host"`
+	Port      int        `json:"port"`   // 0: every port
+	Origin    string     `json:"origin"` // where it comes from, in a word
+	Preset    string     `json:"preset,omitempty"`
+	Expires   *time.Time `json:"expires,omitempty"`
+	Overruled string     `json:"overruled,omitempty"` // why it is not in force; empty when it is
+	Hits      int        `json:"hits"`
+}
+
 // Proof is the report of one run of the escape test.
 type Proof struct {
 	Bottle string    `json:"bottle"`

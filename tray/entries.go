@@ -40,7 +40,7 @@ func Entries(s snapshot.Snapshot, now time.Time) []Entry {
 		separator(),
 		act("Library…", Library, ""),
 		act("Bottles…", Bottles, ""),
-		act("Activity…", Activity, ""),
+		act("Activity…"+askedFor(s.Bottles...), Activity, ""),
 		act(setupLine(s), Setup, ""),
 		separator(),
 		Entry{Label: "Quit Bottlebar", Quit: true, Action: Action{Verb: Quit}},
@@ -219,11 +219,24 @@ func ready(b snapshot.Bottle, now time.Time) []Entry {
 		act("New Shell", Shell, b.ID),
 		act("Copy Files In…", CopyIn, b.ID),
 		act("Copy Files Out…", CopyOut, b.ID),
-		act(activityLine(b), Activity, b.ID),
+		act(activityLine(b)+askedFor(b), Activity, b.ID),
 		act(proofLine(b, now), Prove, b.ID),
 		separator(),
 		act("Stop", Stop, b.ID),
 	)
+}
+
+// askedFor says how many hosts wait for somebody's word: a number, never a
+// name that a bottle chose.
+func askedFor(all ...snapshot.Bottle) string {
+	n := 0
+	for _, b := range all {
+		n += len(b.Asks.Rows) + b.Asks.MoreNames
+	}
+	if n == 0 {
+		return ""
+	}
+	return " · " + look.Count(n, "host", "hosts") + " asked for"
 }
 
 func activityLine(b snapshot.Bottle) string {

@@ -22,19 +22,30 @@ const (
 	allVerdicts = "Allowed and blocked"
 	onlyAllowed = "Allowed"
 	onlyBlocked = "Blocked"
+
+	showDecisions = "Decisions"
+	showPolicy    = "Policy"
 )
+
+// asksWidth is the width of the left part: what bottles ask for.
+const asksWidth = 300
 
 // activity is the Activity window: what bottles reached, the newest at the top.
 type activity struct {
 	w   *Windows
 	win fyne.Window
 
+	show    *widget.Select
 	bottle  *widget.Select
 	verdict *widget.Select
 	text    *widget.Entry
 	count   *look.Text
 	list    *widget.List
 	body    *fyne.Container
+	table   fyne.CanvasObject
+	right   *fyne.Container
+	asking  *asking
+	policy  *policyList
 
 	names   map[string]string // shown name -> ID
 	all     []snapshot.Decision
@@ -48,7 +59,7 @@ type activity struct {
 func (w *Windows) ShowActivity(bottle string) {
 	f := w.present("activity", "Activity — Bottlebar", func(win fyne.Window) content {
 		a := newActivity(w, win)
-		return content{view: a, root: a.root(), update: a.update, size: fyne.NewSize(860, 480), lasting: true}
+		return content{view: a, root: a.root(), update: a.update, size: fyne.NewSize(1120, 560), lasting: true}
 	})
 	a := f.view.(*activity)
 	a.bottle.SetSelected(allBottles)
@@ -57,12 +68,22 @@ func (w *Windows) ShowActivity(bottle string) {
 			a.bottle.SetSelected(name)
 		}
 	}
+	a.asking.settled.all(w.o.Now())
 	a.load()
+}
+
+// ActivityShown tells whether the Activity window is open.
+func (w *Windows) ActivityShown() bool {
+	f, ok := w.open["activity"]
+	return ok && f.shown
 }
 
 func newActivity(w *Windows, win fyne.Window) *activity {
 	a := &activity{w: w, win: win, names: map[string]string{}, seen: -1, body: container.NewStack(), count: look.NewSecond("")}
-	a.bottle = widget.NewSelect([]string{allBottles}, func(string) { a.filter() })
+	a.asking, a.policy = newAsking(w), newPolicyList(w)
+	a.show = widget.NewSelect([]string{showDecisions, showPolicy}, func(string) { a.turn() })
+	a.show.Selected = showDecisions
+	a.bottle = widget.NewSelect([]string{allBottles}, func(string) { a.turn() })
 	a.verdict = widget.NewSelect([]string{allVerdicts, onlyAllowed, onlyBlocked}, func(string) { a.filter() })
 	a.text = widget.NewEntry()
 	a.text.SetPlaceHolder("Filter by host or rule")
@@ -83,9 +104,12 @@ func (a *activity) root() fyne.CanvasObject {
 	wide := func(o fyne.CanvasObject, w float32) fyne.CanvasObject {
 		return container.NewGridWrap(fyne.NewSize(w, look.RowHeight), o)
 	}
-	bar := look.Sides(look.Row(look.Gap, wide(a.bottle, 180), wide(a.verdict, 180), wide(a.text, 220)), a.count)
-	top := look.Column(0, look.Pad(bar, look.Gap, look.Edge), look.NewLine(), decisionHeader(), look.NewLine())
-	return container.New(stacked{}, top, a.body)
+	bar := look.Sides(look.Row(look.Gap, wide(a.show, 130), wide(a.bottle, 180), wide(a.verdict, 190), wide(a.text, 220)), a.count)
+	left := container.New(stacked{}, look.Column(0, look.Pad(look.NewStrong("Asked for"), look.Gap, look.Edge), look.NewLine()), a.asking.root)
+	a.table = container.New(stacked{}, look.Column(0, decisionHeader(), look.NewLine()), a.body)
+	a.right = container.NewStack(a.table)
+	top := look.Column(0, look.Pad(bar, look.Gap, look.Edge), look.NewLine())
+	return container.New(stacked{}, top, container.New(beside{}, left, look.NewLine(), a.right))
 }
 
 // update loads the decisions again when the bottles' own counts say that there
@@ -107,6 +131,7 @@ func (a *activity) update(s snapshot.Snapshot) {
 			a.bottle.SetSelected(allBottles)
 		}
 	}
+	a.asking.update(s.Bottles, a.chosen())
 	if sum != a.seen {
 		a.seen = sum
 		a.load()
@@ -136,6 +161,43 @@ func (a *activity) loaded(all []snapshot.Decision, err error) {
 		a.again = false
 		a.load()
 	}
+}
+
+// chosen is the ID of the bottle that is chosen, "" for all.
+func (a *activity) chosen() string { return a.names[a.bottle.Selected] }
+
+// turn shows decisions or policy of the bottle that is chosen.
+func (a *activity) turn() {
+	a.asking.update(a.w.last.Bottles, a.chosen())
+	if a.show.Selected == showPolicy {
+		a.verdict.Disable()
+		a.text.Disable()
+		a.right.Objects = []fyne.CanvasObject{a.policy.root}
+		a.policy.load(a.chosen())
+		a.right.Refresh()
+		return
+	}
+	a.verdict.Enable()
+	a.text.Enable()
+	a.right.Objects = []fyne.CanvasObject{a.table}
+	a.filter()
+}
+
+// beside puts what bottles ask for at the left, a line, and the rest.
+type beside struct{}
+
+func (beside) MinSize(o []fyne.CanvasObject) fyne.Size {
+	r := o[2].MinSize()
+	return fyne.NewSize(asksWidth+1+r.Width, max(o[0].MinSize().Height, r.Height))
+}
+
+func (beside) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	o[0].Resize(fyne.NewSize(asksWidth, s.Height))
+	o[0].Move(fyne.NewPos(0, 0))
+	o[1].Resize(fyne.NewSize(1, s.Height))
+	o[1].Move(fyne.NewPos(asksWidth, 0))
+	o[2].Resize(fyne.NewSize(s.Width-asksWidth-1, s.Height))
+	o[2].Move(fyne.NewPos(asksWidth+1, 0))
 }
 
 // filter shows the rows that pass.
@@ -203,7 +265,7 @@ func newDecisionRow() *decisionRow {
 }
 
 func decisionColumns(cells [7]*look.Text, verdict fyne.CanvasObject, edge float32) *fyne.Container {
-	return look.Pad(container.New(table{}, cells[0], cells[1], verdict, cells[3], cells[4], cells[5], cells[6]), 0, edge)
+	return look.Pad(container.New(table{columnWidths[:]}, cells[0], cells[1], verdict, cells[3], cells[4], cells[5], cells[6]), 0, edge)
 }
 
 func decisionHeader() fyne.CanvasObject {
@@ -223,7 +285,9 @@ func (r *decisionRow) show(d snapshot.Decision, now time.Time) {
 	switch d.Verdict {
 	case "allowed":
 		r.shape.Set(assets.ShapeDone, look.ColorGood)
-	case "closed": // the end of one that was allowed, with its bytes
+	case "held":
+		r.shape.Set(assets.ShapeNeeds, look.ColorNeedsYou)
+	case "closed", "changed": // the end of one that was allowed, with its bytes
 		r.shape.Set(assets.ShapeIdle, look.ColorQuiet)
 	default:
 		r.shape.Set(assets.ShapeFailed, look.ColorFailed)
@@ -244,10 +308,23 @@ func decisionCells(d snapshot.Decision, now time.Time) [7]string {
 	if verdict == "denied" {
 		verdict = "blocked" // the word that counts and menu use
 	}
+	switch {
+	case d.Path != "":
+		host = look.Clean(d.Method+" "+d.Path, 80)
+	case d.Kind == "policy" && host == "":
+		host = "policy"
+	}
+	bytes, ms := "", ""
+	if d.Up+d.Down > 0 {
+		bytes = look.Size(d.Up + d.Down)
+	}
+	if d.Took > 0 && d.Verdict != "held" {
+		ms = strconv.FormatInt(d.Took.Milliseconds(), 10)
+	}
 	return [7]string{
 		d.Time.In(now.Location()).Format("15:04:05"),
 		look.Clean(d.Bottle, 40), verdict, host, ruleWords(d.Rule),
-		look.Size(d.Up + d.Down), strconv.FormatInt(d.Took.Milliseconds(), 10),
+		bytes, ms,
 	}
 }
 
@@ -295,23 +372,23 @@ func (r *decisionRow) CreateRenderer() fyne.WidgetRenderer {
 }
 
 // table lays cells out in columns of fixed widths; the one of width 0 takes the rest.
-type table struct{}
+type table struct{ widths []float32 }
 
-func (table) MinSize([]fyne.CanvasObject) fyne.Size {
+func (t table) MinSize([]fyne.CanvasObject) fyne.Size {
 	var w float32 = 160
-	for _, c := range columnWidths {
+	for _, c := range t.widths {
 		w += c + look.Gap
 	}
 	return fyne.NewSize(w, look.BodySize)
 }
 
-func (table) Layout(o []fyne.CanvasObject, s fyne.Size) {
+func (t table) Layout(o []fyne.CanvasObject, s fyne.Size) {
 	rest := s.Width
-	for _, c := range columnWidths {
+	for _, c := range t.widths {
 		rest -= c + look.Gap
 	}
 	x := float32(0)
-	for i, w := range columnWidths {
+	for i, w := range t.widths {
 		if w == 0 {
 			w = rest + look.Gap
 		}

@@ -65,6 +65,7 @@ type world struct {
 	err       error
 	add       func(ctx context.Context, path string, progress func(done, total int64)) (snapshot.Artifact, error)
 	decisions []snapshot.Decision
+	rules     []snapshot.PolicyRule
 	proof     snapshot.Proof
 }
 
@@ -117,6 +118,13 @@ func (w *world) ClearCredential(context.Context) error              { return w.d
 func (w *world) Decisions(context.Context, string) ([]snapshot.Decision, error) {
 	err := w.did("decisions")
 	return w.decisions, err
+}
+func (w *world) Answer(_ context.Context, b, id, hash, answer string) error {
+	return w.did("answer %s %s %s %s", b, id, hash, answer)
+}
+
+func (w *world) Policy(_ context.Context, b string) ([]snapshot.PolicyRule, error) {
+	return w.rules, w.did("policy %s", b)
 }
 func (w *world) Open(b string) { _ = w.did("open %s", b) }
 

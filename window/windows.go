@@ -53,9 +53,14 @@ type Setup interface {
 	ClearCredential(ctx context.Context) error
 }
 
-// Activity tells what bottles reached, the newest last. An empty ID is all of them.
+// Activity tells what bottles reached, the newest last, and what they may reach. An empty ID is all of them.
 type Activity interface {
 	Decisions(ctx context.Context, bottle string) ([]snapshot.Decision, error)
+	// Answer answers one row of what a bottle asks for: "once", "bottle",
+	// "always", "never" or "no". ID and hash are those of the row that was drawn.
+	Answer(ctx context.Context, bottle, id, hash, answer string) error
+	// Policy is the effective policy of a bottle, or what every bottle gets.
+	Policy(ctx context.Context, bottle string) ([]snapshot.PolicyRule, error)
 }
 
 // Sessions opens session windows. Its methods are called on the toolkit's
