@@ -27,16 +27,16 @@ func asksFor(rows ...snapshot.Ask) snapshot.Snapshot {
 // Whose a name is stays readable and stands out, however long its beginning.
 func TestTheDomainThatSaysWhoseAHostIsStandsOut(t *testing.T) {
 	for host, want := range map[string][2]string{
-		"registry.npmjs.org":               {"registry.", "npmjs.org"},
-		"npmjs.org":                        {"", "npmjs.org"},
-		"www.service.gov.uk":               {"www.", "service.gov.uk"},
-		"a.b.example.co.uk":                {"a.b.", "example.co.uk"},
-		"api.anthropic.com.evil.example":   {"api.anthropic.com.", "evil.example"},
-		"me.github.io":                     {"", "me.github.io"},
-		"10.0.0.7":                         {"", "10.0.0.7"},
-		"2001:db8::1":                      {"", "2001:db8::1"},
-		"localhost":                        {"", "localhost"},
-		"xn--pypi-4ve.org":                 {"", "xn--pypi-4ve.org"},
+		"registry.npmjs.org":                {"registry.", "npmjs.org"},
+		"npmjs.org":                         {"", "npmjs.org"},
+		"www.service.gov.uk":                {"", "www.service.gov.uk"}, // service.gov.uk is given out by name
+		"a.b.example.co.uk":                 {"a.b.", "example.co.uk"},
+		"api.anthropic.com.evil.example":    {"api.anthropic.com.", "evil.example"},
+		"me.github.io":                      {"", "me.github.io"},
+		"10.0.0.7":                          {"", "10.0.0.7"},
+		"2001:db8::1":                       {"", "2001:db8::1"},
+		"localhost":                         {"", "localhost"},
+		"xn--pypi-4ve.org":                  {"", "xn--pypi-4ve.org"},
 		strings.Repeat("a.", 60) + "x.test": {strings.Repeat("a.", 60), "x.test"},
 	} {
 		if a, b := splitHost(host); a != want[0] || b != want[1] {

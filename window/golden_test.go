@@ -29,7 +29,11 @@ func TestRowsAndCardsLieWhereTheyWereReviewed(t *testing.T) {
 	selected.show(shelf()[0], true)
 	decision := newDecisionRow()
 	decision.show(snapshot.Decision{Time: noon, Bottle: "docs-fix", Verdict: "denied", Host: "evil.example", Port: 443, Rule: "not on the list"}, noon)
-	for name, o := range map[string]fyne.CanvasObject{"card": card.root, "row": row, "row-selected": selected, "decision": decision} {
+	ask := newAskRow(newAsking(w))
+	ask.show(wanted{bottle: b.ID, name: "docs-fix", ask: askOf("1", "registry.npmjs.org", 0)}, noon)
+	policy := newPolicyRow()
+	policy.show(snapshot.PolicyRule{Action: "allow", Host: "registry.npmjs.org", Port: 443, Origin: "bottle", Preset: "node", Hits: 12}, noon)
+	for name, o := range map[string]fyne.CanvasObject{"card": card.root, "row": row, "row-selected": selected, "decision": decision, "ask": ask, "policy": policy} {
 		win := test.NewTempWindow(t, o)
 		win.SetPadded(false)
 		win.Resize(fyne.NewSize(720, o.MinSize().Height))
