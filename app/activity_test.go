@@ -32,7 +32,7 @@ func site(t *testing.T) (addr, host string, at int) {
 func (h *home) get(bottle, url string) <-chan string {
 	got := make(chan string, 1)
 	go func() {
-		r, err := h.exec(bottle, control.ExecRequest{Argv: []string{"wget", "-T", "60", "-q", "-O", "-", url}})
+		r, err := h.exec(bottle, control.ExecRequest{Argv: []string{"wget", "-q", "-O", "-", url}})
 		got <- fmt.Sprint(r.stdout, r.code, err)
 	}()
 	return got
@@ -126,6 +126,7 @@ func TestWhatABottleAsksForIsAnsweredAndOnRecord(t *testing.T) {
 	h.close()
 	h.open()
 	eventually(t, "the bottle", func() bool { x, ok := h.bottle(b.ID); return ok && x.State == snapshot.Ready })
+	eventually(t, "the socket", func() bool { _, err := os.Stat(h.app.Socket()); return err == nil })
 	after := h.read(b.Name, control.ActivityQuery{})
 	if len(after) < len(before) || !slices.Equal(before, after[:len(before)]) {
 		t.Errorf("%d lines before the restart, %d after", len(before), len(after))

@@ -81,6 +81,11 @@ func (w *Windows) ActivityShown() bool {
 func newActivity(w *Windows, win fyne.Window) *activity {
 	a := &activity{w: w, win: win, names: map[string]string{}, seen: -1, body: container.NewStack(), count: look.NewSecond("")}
 	a.asking, a.policy = newAsking(w), newPolicyList(w)
+	a.policy.told = func(n int) {
+		if a.show.Selected == showPolicy {
+			a.count.Set(look.Count(n, "rule", "rules"))
+		}
+	}
 	a.show = widget.NewSelect([]string{showDecisions, showPolicy}, func(string) { a.turn() })
 	a.show.Selected = showDecisions
 	a.bottle = widget.NewSelect([]string{allBottles}, func(string) { a.turn() })
@@ -207,7 +212,9 @@ func (a *activity) filter() {
 		bottle = a.bottle.Selected
 	}
 	a.rows = passing(a.all, bottle, a.names[bottle], a.verdict.Selected, a.text.Text)
-	a.count.Set(look.Count(len(a.rows), "decision", "decisions"))
+	if a.show.Selected == showDecisions {
+		a.count.Set(look.Count(len(a.rows), "decision", "decisions"))
+	}
 	a.body.RemoveAll()
 	switch {
 	case len(a.all) == 0:

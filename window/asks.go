@@ -159,6 +159,7 @@ type asking struct {
 	list    *widget.List
 	rows    []wanted
 	settled settled
+	ticking bool // a second is being waited for
 	empty   *look.Text
 	root    *fyne.Container
 }
@@ -192,6 +193,32 @@ func (k *asking) update(all []snapshot.Bottle, bottle string) {
 		k.empty.Hide()
 	}
 	k.list.Refresh()
+	k.tick()
+}
+
+// tick counts the seconds down while a connection waits, and only then.
+func (k *asking) tick() {
+	now := k.w.o.Now()
+	if k.ticking || !slices.ContainsFunc(k.rows, func(d wanted) bool { return waits(d.ask, now) }) {
+		return
+	}
+	k.ticking = true
+	k.w.background(func(ctx context.Context) {
+		second := time.NewTimer(time.Second)
+		defer second.Stop()
+		select {
+		case <-second.C:
+		case <-ctx.Done():
+			return
+		}
+		k.w.post(func() {
+			k.ticking = false
+			k.list.Refresh()
+			if k.w.ActivityShown() {
+				k.tick()
+			}
+		})
+	})
 }
 
 // clicked runs f for a row whose place has been the same for a while.
@@ -281,6 +308,9 @@ func (w *Windows) showAsk(d wanted) {
 	})
 }
 
+// oneLine is how many letters of a name fit a line of that window.
+const oneLine = 56
+
 // askWindow lays out one question. Its buttons count once it has been there for
 // a moment.
 func (w *Windows) askWindow(d wanted) fyne.CanvasObject {
@@ -293,6 +323,9 @@ func (w *Windows) askWindow(d wanted) fyne.CanvasObject {
 		}
 	}
 	before, domain := splitHost(d.ask.Host)
+	if len(before)+len(domain) > oneLine { // the domain is not to be broken
+		before += "\n"
+	}
 	whole := widget.NewRichText(
 		&widget.TextSegment{Text: before, Style: widget.RichTextStyle{Inline: true, ColorName: look.ColorQuiet, TextStyle: fyne.TextStyle{Monospace: true}}},
 		&widget.TextSegment{Text: domain + ":" + strconv.Itoa(d.ask.Port), Style: widget.RichTextStyle{Inline: true, TextStyle: fyne.TextStyle{Monospace: true, Bold: true}}})

@@ -21,6 +21,7 @@ type policyList struct {
 	rows []snapshot.PolicyRule
 	root fyne.CanvasObject
 	of   string
+	told func(rules int) // how many there are
 }
 
 func newPolicyList(w *Windows) *policyList {
@@ -53,6 +54,7 @@ func (p *policyList) load(bottle string) {
 				return
 			}
 			p.rows = rows
+			p.told(len(rows))
 			p.list.Refresh()
 		})
 	})
@@ -71,9 +73,10 @@ var policyWidths = [4]float32{96, 0, 260, 64}
 
 func newPolicyRow() *policyRow {
 	r := &policyRow{shape: look.NewShape(assets.ShapeDone, look.ColorGood)}
-	r.cells[0] = look.NewText("").Cutting(look.CutEnd)
+	r.cells[0] = look.NewMono("").Cutting(look.CutEnd)
 	r.cells[1] = look.NewMono("").Cutting(look.CutHead)
-	r.cells[2] = look.NewText("").Cutting(look.CutEnd).Colored(look.ColorQuiet)
+	r.cells[2] = look.NewMono("").Cutting(look.CutEnd).Colored(look.ColorQuiet)
+	r.cells[0].Style, r.cells[2].Style = fyne.TextStyle{}, fyne.TextStyle{} // figures alone are monospace
 	r.cells[3] = look.NewMono("").Right()
 	r.root = policyColumns(r.cells, look.Lead(r.shape, r.cells[0]), look.Edge-look.Gap)
 	r.ExtendBaseWidget(r)

@@ -119,6 +119,7 @@ func (w *world) Decisions(context.Context, string) ([]snapshot.Decision, error) 
 	err := w.did("decisions")
 	return w.decisions, err
 }
+
 func (w *world) Answer(_ context.Context, b, id, hash, answer string) error {
 	return w.did("answer %s %s %s %s", b, id, hash, answer)
 }
