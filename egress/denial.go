@@ -1,9 +1,13 @@
 package egress
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // deny answers one readable line and tells the journal.
@@ -22,9 +26,46 @@ func (p *Proxy) deny(w http.ResponseWriter, d Decision) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Bottle-Denied", string(d.Reason))
 	h.Set("Cache-Control", "no-store")
+	text := denial(d)
+	if (d.Method == http.MethodConnect || d.Method == http.MethodGet) && say(w, d.Status, text) {
+		return
+	}
 	w.WriteHeader(d.Status)
-	fmt.Fprintln(w, denial(d))
+	fmt.Fprintln(w, text)
 }
+
+// say answers with the sentence as the reason phrase too, and ends the
+// connection. Of a refused tunnel most programs show the status line and
+// nothing else: pip and apt all of it, curl and git the number.
+func say(w http.ResponseWriter, status int, text string) bool {
+	conn, _, err := hijack(w)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	h := w.Header().Clone()
+	h.Set("Connection", "close")
+	h.Set("Content-Length", strconv.Itoa(len(text)+1))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s: %s\r\n", status, http.StatusText(status), text)
+	_ = h.Write(&b)
+	fmt.Fprintf(&b, "\r\n%s\n", text)
+	_ = conn.SetDeadline(time.Now().Add(sayTime))
+	if _, err := conn.Write(b.Bytes()); err != nil {
+		return true
+	}
+	// What was sent after the request is read, so that its loss does not take
+	// the answer with it.
+	if c, ok := conn.(halfCloser); ok && c.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, conn, maxDrained)
+	}
+	return true
+}
+
+const (
+	sayTime    = 2 * time.Second
+	maxDrained = 64 << 10
+)
 
 func statusOf(r Reason) int {
 	switch r {

@@ -261,6 +261,9 @@ func TestDeniedNamesAreNeverResolvedAndSaySoReadably(t *testing.T) {
 			t.Errorf("%s: %d %v", target, resp.StatusCode, resp.Header)
 		}
 		text, _ := io.ReadAll(resp.Body)
+		if want := "403 Forbidden: " + strings.TrimSpace(string(text)); resp.Status != want {
+			t.Errorf("%s: the status line says %q, the body %q", target, resp.Status, text)
+		}
 		if lines := strings.Count(strings.TrimSpace(string(text)), "\n"); lines != 0 || len(text) < 20 {
 			t.Errorf("%s: %q", target, text)
 		}
