@@ -69,7 +69,8 @@ func (a *Authority) Issue(host string) (*tls.Certificate, error) {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if ip := net.ParseIP(host); ip != nil {
-		t.IPAddresses = []net.IP{ip}
+		// Behind a proxy npm looks for the name "localhost" where it has an address.
+		t.IPAddresses, t.DNSNames = []net.IP{ip}, []string{"localhost"}
 	} else {
 		t.DNSNames = []string{host}
 	}
