@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -136,11 +137,23 @@ func copySome(dst, src net.Conn) (int64, error) {
 		}
 		return n, err
 	}
-	buf := buffers.Get().(*[64 << 10]byte)
-	defer buffers.Put(buf)
-	var total int64
+	return copyBuffered(dst, src)
+}
+
+// copyBuffered copies through a buffer that is small while little comes, since
+// a tunnel holds one for as long as it waits, and large in a stream.
+func copyBuffered(dst io.Writer, src io.Reader) (total int64, err error) {
+	few := fewBytes.Get().(*[2 << 10]byte)
+	defer fewBytes.Put(few)
+	take := takeMany
+	if _, ok := src.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		take = takeRecord // a read gives one record at most
+	}
+	give := func() {}
+	defer func() { give() }()
+	buf := few[:]
 	for total < chunk {
-		n, err := src.Read(buf[:])
+		n, err := src.Read(buf)
 		if n > 0 {
 			sent, werr := dst.Write(buf[:n])
 			total += int64(sent)
@@ -151,6 +164,28 @@ func copySome(dst, src net.Conn) (int64, error) {
 		if err != nil {
 			return total, err
 		}
+		switch {
+		case n == len(few) && len(buf) == len(few):
+			buf, give = take()
+		case n < len(few) && len(buf) > len(few):
+			give()
+			buf, give = few[:], func() {}
+		}
 	}
 	return total, nil
+}
+
+var (
+	fewBytes = sync.Pool{New: func() any { return new([2 << 10]byte) }}
+	records  = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+)
+
+func takeMany() ([]byte, func()) {
+	b := buffers.Get().(*[64 << 10]byte)
+	return b[:], func() { buffers.Put(b) }
+}
+
+func takeRecord() ([]byte, func()) {
+	b := records.Get().(*[16 << 10]byte)
+	return b[:], func() { records.Put(b) }
 }

@@ -50,10 +50,10 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 	switch fs.Arg(0) {
 	case "":
-		debug.SetMemoryLimit(memory)
+		frugal()
 		return serve(ctx, stdin, stdout, &tcpPlace{port: *port})
 	case "child":
-		debug.SetMemoryLimit(memory)
+		frugal()
 		place, err := newChildPlace(fs.Arg(1))
 		if err != nil {
 			return err
@@ -66,6 +66,14 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		return json.NewEncoder(stdout).Encode(lookAtSelf())
 	}
 	return fmt.Errorf("unknown argument %q", fs.Arg(0))
+}
+
+// frugal trades some processor time for memory: there is one sidecar a bottle,
+// and what it holds is mostly waiting.
+func frugal() {
+	debug.SetMemoryLimit(memory)
+	debug.SetGCPercent(40)
+	debug.FreeOSMemory() // what the root certificates were read with
 }
 
 func serve(ctx context.Context, stdin io.Reader, stdout io.Writer, at place) error {
