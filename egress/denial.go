@@ -57,6 +57,7 @@ func say(w http.ResponseWriter, status int, text string) bool {
 	// What was sent after the request is read, so that its loss does not take
 	// the answer with it.
 	if c, ok := conn.(halfCloser); ok && c.CloseWrite() == nil {
+		_ = conn.SetReadDeadline(time.Now().Add(lingerTime)) // a place is held meanwhile
 		_, _ = io.CopyN(io.Discard, conn, maxDrained)
 	}
 	return true
@@ -64,6 +65,7 @@ func say(w http.ResponseWriter, status int, text string) bool {
 
 const (
 	sayTime    = 2 * time.Second
+	lingerTime = 200 * time.Millisecond
 	maxDrained = 64 << 10
 )
 
