@@ -90,6 +90,11 @@ func (owner) Start(context.Context) error       { return control.ErrNobody }
 // run runs one command line against f and returns what came out.
 func run(t *testing.T, f *fake, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return runAgainst(t, f, stdin, args...)
+}
+
+func runAgainst(t *testing.T, f control.Core, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "cli")
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +124,9 @@ func run(t *testing.T, f *fake, stdin string, args ...string) (code int, stdout,
 	env := Env{Version: "1.2.3", Owner: func() (Owner, error) { return owner{socket}, nil }, Stdin: in, Stdout: out, Stderr: errs, Dir: "/here"}
 	runs, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	f.interrupt = interrupt
+	if own, ok := f.(*fake); ok {
+		own.interrupt = interrupt
+	}
 	code = Run(runs, env, args)
 	cancel()
 	if err := <-done; err != nil {

@@ -371,3 +371,20 @@ func (choiceLine) Layout(o []fyne.CanvasObject, s fyne.Size) {
 	o[1].Resize(fyne.NewSize(s.Width-choiceWidth-look.Group, h))
 	o[1].Move(fyne.NewPos(choiceWidth+look.Group, (s.Height-h)/2))
 }
+
+// beside puts what bottles ask for at the left, a line, and the rest.
+type beside struct{}
+
+func (beside) MinSize(o []fyne.CanvasObject) fyne.Size {
+	r := o[2].MinSize()
+	return fyne.NewSize(asksWidth+1+r.Width, max(o[0].MinSize().Height, r.Height))
+}
+
+func (beside) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	o[0].Resize(fyne.NewSize(asksWidth, s.Height))
+	o[0].Move(fyne.NewPos(0, 0))
+	o[1].Resize(fyne.NewSize(1, s.Height))
+	o[1].Move(fyne.NewPos(asksWidth, 0))
+	o[2].Resize(fyne.NewSize(s.Width-asksWidth-1, s.Height))
+	o[2].Move(fyne.NewPos(asksWidth+1, 0))
+}
