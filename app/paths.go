@@ -29,6 +29,7 @@ const (
 	journalName  = "journal"
 	preparedName = "prepared"
 	ledgerName   = "ledger"
+	evidenceName = "evidence"
 	libraryName  = "library"
 	fontsName    = "fonts" // an index of the system's fonts
 )
@@ -68,6 +69,7 @@ func (p Paths) bottles() bottle.Paths {
 		Journal:  filepath.Join(p.State, journalName),
 		Prepared: filepath.Join(p.Cache, preparedName),
 		Ledger:   filepath.Join(p.State, ledgerName),
+		Evidence: filepath.Join(p.State, evidenceName),
 		Temp:     "/tmp",
 	}
 }

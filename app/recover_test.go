@@ -234,7 +234,7 @@ func TestAMachineThatDoesNotStopIsNotForgotten(t *testing.T) {
 	if err := h.app.Stop(t.Context(), b.Name); err == nil {
 		t.Fatal("stopping worked")
 	}
-	if got, ok := h.bottle(b.ID); !ok || got.State != snapshot.Failed || got.Problem == nil {
+	if got, ok := h.bottle(b.ID); !ok || got.State != snapshot.Failed || got.Problem == nil || got.Isolation == snapshot.Proved {
 		t.Errorf("afterwards it is shown as %+v", got)
 	}
 	h.close()

@@ -109,11 +109,12 @@ func build(dir string) (world, error) {
 
 // home is one person's Bottlebar in a folder of its own.
 type home struct {
-	t   *testing.T
-	dir string
-	env map[string]string
-	app *app.App
-	log *logBuffer
+	t        *testing.T
+	dir      string
+	env      map[string]string
+	app      *app.App
+	log      *logBuffer
+	binaries fs.FS // of the app; nil: the right ones
 
 	stop context.CancelFunc
 	done chan error
@@ -175,8 +176,12 @@ func (h *home) settings(text string) {
 }
 
 func (h *home) options() app.Options {
+	binaries := h.binaries
+	if binaries == nil {
+		binaries = shared.binaries
+	}
 	return app.Options{
-		Version: "test", Binaries: shared.binaries, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Version: "test", Binaries: binaries, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Getenv: func(k string) string { return h.env[k] }, Unsetenv: func(k string) error { delete(h.env, k); return nil },
 	}
 }

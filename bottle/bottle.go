@@ -49,6 +49,7 @@ type Bottle struct {
 	stop       context.CancelFunc // cancels the launch that runs
 	live       *live              // nil while nothing runs
 	proof      *snapshot.Proof
+	proving    bool // a proof runs that nobody asked for
 }
 
 // live is what a running bottle holds open in this process.
@@ -56,7 +57,8 @@ type live struct {
 	client   *smolvm.Client
 	listener *hop.Listener
 	held     *smolvm.Process // the exec that carries the helper on 0.8.0
-	egress   chan sidecar.Stream
+	egress   chan resettable
+	door     *door
 	ctx      context.Context // ends with cancel
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
@@ -118,6 +120,7 @@ func (b *Bottle) View() snapshot.Bottle {
 		Title: title, Rang: b.rang, ExitCode: b.exit, HelperLost: b.helper, Problem: b.problem, Transfer: b.transfer,
 		Allowed: allowed, Blocked: blocked, Asks: b.asks.view(), Hold: e.Hold, Steps: append([]snapshot.Step(nil), b.steps...),
 	}
+	v.Evidence = e.Evidence
 	if u := b.rack.cfg.Upstream; u != nil {
 		v.Upstream = u.URL
 	}
@@ -219,6 +222,16 @@ func (b *Bottle) closeLive() *live {
 		_ = l.held.Close()
 	}
 	return l
+}
+
+// runs returns what runs, in whatever state the bottle is; nil while nothing does.
+func (b *Bottle) runs() *live {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.live == nil || b.live.client == nil {
+		return nil // or only a sidecar that is there already
+	}
+	return b.live
 }
 
 // running returns what runs, or an error that says why nothing does.

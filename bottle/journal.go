@@ -53,6 +53,7 @@ type entry struct {
 	Started  *time.Time `json:"started,omitempty"`
 	ProvedAt *time.Time `json:"proved_at,omitempty"`
 	Proved   bool       `json:"proved"`
+	Evidence string     `json:"evidence,omitempty"` // folder that a proof which missed left behind
 
 	Artifact   string                    `json:"artifact"`
 	ArtifactID string                    `json:"artifact_id"`
@@ -63,6 +64,9 @@ type entry struct {
 
 	Smolvm     string   `json:"smolvm"` // the command's path
 	Release    string   `json:"release"`
+	StartedBy  string   `json:"started_by,omitempty"`  // which command started the VM: see commandID
+	ProvedWith string   `json:"proved_with,omitempty"` // which command the last proof that holds was made with
+	Program    string   `json:"program,omitempty"`     // the command at that start, links followed
 	Simulated  bool     `json:"simulated"`
 	CreateArgv []string `json:"create_argv"` // what the machine was created with, for the proof
 	RootHash   string   `json:"root_hash"`   // of the pristine agent root that this start got

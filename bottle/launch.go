@@ -169,6 +169,10 @@ func (b *Bottle) guarded(ctx context.Context, run func(ctx context.Context) erro
 func (b *Bottle) failLaunch(ctx context.Context, err error) error {
 	cancelled := ctx.Err() != nil
 	b.set(func() { b.state = snapshot.Stopping })
+	if l := b.runs(); l != nil && errors.Is(err, errProof) {
+		err = b.withEvidence(ctx, l, err)
+	}
+	b.demote()
 	undo := b.dismantle(ctx)
 	if undo != nil {
 		b.rack.cfg.Log.Error("undoing a launch", "bottle", b.name, "error", undo)
@@ -269,7 +273,7 @@ func (b *Bottle) check(ctx context.Context) (*smolvm.Install, cache.Artifact, er
 	}
 	s := a.Settings
 	err = b.save(func(e *entry) {
-		e.Smolvm, e.Release, e.Simulated = in.Path, in.Version.String(), in.Simulated
+		e.startedBy(in)
 		e.Arch, e.Workdir = arch(a), a.Workdir
 		e.Settings = snapshot.ArtifactSettings(s)
 		e.Undo = append(e.Undo, undoStep{Kind: undoFolder})
@@ -398,7 +402,7 @@ func (b *Bottle) open(in *smolvm.Install, car *sidecar.Sidecar) (*live, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(b.rack.ctx)
-	l := &live{client: client, listener: listener, egress: make(chan sidecar.Stream), ctx: ctx, cancel: cancel, car: car}
+	l := &live{client: client, listener: listener, egress: make(chan resettable), door: newDoor(), ctx: ctx, cancel: cancel, car: car}
 	b.mu.Lock()
 	b.live = l
 	secret := b.entry.Secret

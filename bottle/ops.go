@@ -35,6 +35,7 @@ func (b *Bottle) Stop(ctx context.Context) error {
 	b.set(func() { b.state = snapshot.Stopping })
 	if err := b.dismantle(ctx); err != nil {
 		err = fault.Wrap(err, "stopping "+b.name, "stop it again")
+		b.demote()
 		b.set(func() { b.state, b.problem = snapshot.Failed, problemOf(err) })
 		return err
 	}
@@ -42,8 +43,8 @@ func (b *Bottle) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Prove runs the escape test again. A bottle that fails it is shut at once: its
-// sidecar lets nothing out any more.
+// Prove runs the escape test again. A bottle that fails it is stopped at once,
+// and what was found is kept: see Proof.Evidence.
 func (b *Bottle) Prove(ctx context.Context) (snapshot.Proof, error) {
 	if _, err := b.running(); err != nil {
 		return snapshot.Proof{}, err
@@ -56,23 +57,42 @@ func (b *Bottle) Prove(ctx context.Context) (snapshot.Proof, error) {
 	if err != nil {
 		return snapshot.Proof{}, err
 	}
-	report := b.prove(ctx, l, in)
+	if l.sidecar() == nil || l.door.isShut() {
+		// It has no way out at the moment. What proves it then lets it out, too.
+		return b.proveShut(ctx, l, in)
+	}
+	p := b.prove(ctx, l, in, whyAsked)
 	if err := ctx.Err(); err != nil {
 		return snapshot.Proof{}, err
 	}
-	if err := b.keepProof(report); err == nil {
-		if err := b.reopen(ctx, l); err != nil {
-			return report, err
-		}
-	} else {
-		if car := l.sidecar(); car != nil {
-			b.tell.Lock() // whoever is about to open it sees first that the proof failed
-			_ = car.Shut(context.WithoutCancel(ctx))
-			b.tell.Unlock()
-		}
-		b.set(func() { b.problem = problemOf(err) })
+	if err = b.keepProof(p, in); err == nil {
+		err = b.reopen(ctx, l)
 	}
-	return report, nil
+	return b.told(ctx, l, err)
+}
+
+// proveShut proves a bottle that has no way out, and opens it where that holds.
+func (b *Bottle) proveShut(ctx context.Context, l *live, in *smolvm.Install) (snapshot.Proof, error) {
+	var err error
+	if l.sidecar() == nil {
+		err = b.replaceSidecar(ctx, l)
+	} else {
+		err = b.proveAndOpen(ctx, l, in, whyAsked)
+	}
+	return b.told(ctx, l, err)
+}
+
+// told is what whoever asked for a proof is told: the report, also of one that
+// misses, or why none could be made.
+func (b *Bottle) told(ctx context.Context, l *live, err error) (snapshot.Proof, error) {
+	missed := errors.Is(err, errProof)
+	b.settle(ctx, l, err, "proving "+b.name)
+	if err != nil && !missed {
+		return snapshot.Proof{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return *b.proof, nil
 }
 
 // Resume starts a bottle that stopped by itself: the same disk, a new agent
@@ -98,6 +118,9 @@ func (b *Bottle) Resume(ctx context.Context) error {
 	err := b.guarded(ctx, b.restart)
 	if err == nil {
 		return nil
+	}
+	if l := b.runs(); l != nil && errors.Is(err, errProof) {
+		err = b.withEvidence(ctx, l, err)
 	}
 	err = fault.Wrap(err, "resuming "+b.name, "")
 	if herr := b.halt(ctx, problemOf(err)); herr != nil {
@@ -125,7 +148,8 @@ func (b *Bottle) restart(ctx context.Context) error {
 		return err
 	}
 	if err := b.save(func(e *entry) {
-		e.RootHash, e.Release, e.Smolvm, e.Simulated = hash, in.Version.String(), in.Path, in.Simulated
+		e.RootHash = hash
+		e.startedBy(in)
 	}); err != nil {
 		return err
 	}
@@ -186,6 +210,7 @@ func (b *Bottle) halt(ctx context.Context, why *snapshot.Problem) error {
 	b.mu.Unlock()
 	if err := b.endMachine(ctx); err != nil {
 		err = fault.Wrap(err, "stopping the VM of "+b.name, "stop the bottle again")
+		b.demote()
 		b.set(func() { b.state, b.problem = snapshot.Lost, problemOf(err) })
 		return err
 	}
@@ -193,12 +218,8 @@ func (b *Bottle) halt(ctx context.Context, why *snapshot.Problem) error {
 	b.entry.Undo = remove
 	b.mu.Unlock()
 	err := b.dismantleInto(ctx, keep)
-	b.set(func() {
-		b.state, b.problem, b.helper, b.activity = snapshot.Stopped, why, false, snapshot.NoSession
-		if b.isolation == snapshot.Proved {
-			b.isolation = snapshot.Unproved
-		}
-	})
+	b.demote()
+	b.set(func() { b.state, b.problem, b.helper, b.activity = snapshot.Stopped, why, false, snapshot.NoSession })
 	return err
 }
 
@@ -236,16 +257,14 @@ func (b *Bottle) renewSidecar(why error) {
 	if l == nil || !ready {
 		return
 	}
-	b.set(func() {
-		b.isolation = snapshot.Unproved
-		b.problem = &snapshot.Problem{What: "the sidecar of " + b.name, Why: fmt.Sprint("it ended: ", why), Cure: "another is being started"}
-	})
+	b.demote()
+	b.set(func() { b.problem, b.proving = noSidecar(b.name, why), true })
+	defer b.set(func() { b.proving = false })
 	err := b.replaceSidecar(ctx, l)
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	err = fault.Wrap(err, "starting another sidecar for "+b.name, "start the Docker engine and run bottlebar prove "+b.name)
-	b.set(func() { b.problem = problemOf(err) })
+	b.settle(ctx, l, err, "starting another sidecar for "+b.name)
 }
 
 func (b *Bottle) replaceSidecar(ctx context.Context, l *live) error {
@@ -268,20 +287,15 @@ func (b *Bottle) replaceSidecar(ctx context.Context, l *live) error {
 			_ = b.save(func(e *entry) { e.Undo = without(e.Undo, u) })
 		}
 	}
+	// The new one serves nobody before the host has seen that all is as it was.
+	l.door.shut()
 	l.setSidecar(car)
 	l.work.Go(func() { b.relay(l.ctx, l) })
 	in, err := b.rack.cfg.Install(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.checkProof(ctx, l, in); err != nil {
-		return err
-	}
-	if err := b.letOut(ctx, l); err != nil {
-		return err
-	}
-	b.set(func() { b.problem = nil })
-	return nil
+	return b.proveAndOpen(ctx, l, in, whySidecar)
 }
 
 func without(steps []undoStep, gone undoStep) []undoStep {

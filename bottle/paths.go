@@ -24,6 +24,7 @@ type Paths struct {
 	Journal  string // one JSON file per bottle
 	Prepared string // one prepared home per artifact, release and settings
 	Ledger   string // one folder per bottle with what it reached; empty: in memory alone
+	Evidence string // one folder per bottle whose proof missed
 	Temp     string // where short links may lie: "/tmp"
 }
 

@@ -24,6 +24,11 @@ func inspect(pid int) (process, error) {
 		return process{}, fmt.Errorf("looking at the VM's process %d: %w", pid, err)
 	}
 	p := process{Executable: strings.TrimSpace(string(exe)), Args: strings.Fields(string(args))}
+	// The arguments again with the environment after them, which ps shows for a
+	// process of one's own.
+	if env, err := exec.CommandContext(ctx, "/bin/ps", "-E", "-ww", "-p", id, "-o", "args=").Output(); err == nil {
+		p.Env = strings.Fields(string(env))
+	}
 	out, err := exec.CommandContext(ctx, "/usr/sbin/lsof", "-nP", "-a", "-p", id, "-i", "-Fn").Output()
 	if err != nil && len(out) == 0 && ctx.Err() != nil {
 		return process{}, fmt.Errorf("looking at the VM's open sockets: %w", ctx.Err())

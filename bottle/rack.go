@@ -72,6 +72,7 @@ type Rack struct {
 	cfg     Config
 	journal journal
 	roots   pristine
+	naps    *naps
 
 	mu      sync.Mutex
 	bottles []*Bottle // oldest first
@@ -106,7 +107,7 @@ func Open(cfg Config) (*Rack, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func() {}
 	}
-	r := &Rack{cfg: cfg, journal: journal{cfg.Paths.Journal}}
+	r := &Rack{cfg: cfg, journal: journal{cfg.Paths.Journal}, naps: newNaps()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r, nil
 }
@@ -227,6 +228,7 @@ func (r *Rack) add(b *Bottle, want, base string) error {
 }
 
 func (r *Rack) drop(b *Bottle) {
+	b.dropEvidence()
 	r.mu.Lock()
 	r.bottles = slices.DeleteFunc(r.bottles, func(o *Bottle) bool { return o == b })
 	r.mu.Unlock()

@@ -90,7 +90,13 @@ func (b *Bottle) reconcile(ctx context.Context) (phase, error) {
 		if err := b.keepRecord(); err != nil { // nothing runs: it is told when it is resumed
 			b.rack.cfg.Log.Warn("reading a ledger", "bottle", b.name, "error", err)
 		}
-		b.set(func() { b.state = snapshot.Stopped })
+		b.set(func() {
+			b.state = snapshot.Stopped
+			if e.Evidence != "" {
+				b.isolation = snapshot.ProofFailed
+				b.problem = &snapshot.Problem{What: "the isolation of " + b.name, Why: "it did not hold, and the bottle was stopped", Cure: "what was found is kept in " + e.Evidence}
+			}
+		})
 		return stopped, nil
 	case running:
 		return b.adopt(ctx)
@@ -139,7 +145,9 @@ func (b *Bottle) adopt(ctx context.Context) (phase, error) {
 	case m.State != smolvm.StateRunning:
 		return stopped, b.halt(ctx, nil)
 	}
-	if err := b.adoptRunning(ctx, in); err != nil {
+	if err := b.adoptRunning(ctx, in); errors.Is(err, errProof) {
+		return stopped, err
+	} else if err != nil {
 		b.set(func() {
 			b.state, b.problem = snapshot.Lost, problemOf(fault.Wrap(err, "adopting "+b.name, "run bottlebar prove "+b.name+", or stop it"))
 		})
@@ -157,6 +165,7 @@ func (b *Bottle) adoptRunning(ctx context.Context, in *smolvm.Install) error {
 	if err != nil {
 		return err
 	}
+	l.door.shut()
 	wait, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	if _, err := l.listener.Session(wait); err != nil {
@@ -166,10 +175,11 @@ func (b *Bottle) adoptRunning(ctx context.Context, in *smolvm.Install) error {
 			Cure: "stop the bottle and launch again, or copy what you need by smolvm: bottlebar exec --via-smolvm", Err: ErrHelperLost,
 		}
 	}
-	if err := b.checkProof(ctx, l, in); err != nil {
-		return err
+	err = b.proveAndOpen(ctx, l, in, whyAdoption)
+	if errors.Is(err, errProof) {
+		b.condemn(ctx, l, err)
 	}
-	if err := b.letOut(ctx, l); err != nil {
+	if err != nil {
 		return err
 	}
 	b.set(func() { b.state, b.activity = snapshot.Ready, snapshot.Idle })

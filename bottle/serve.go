@@ -52,12 +52,8 @@ func (b *Bottle) receive(ctx context.Context, l *live) {
 			}
 			switch in.Type {
 			case hop.Egress:
-				select {
-				case l.egress <- in.Stream:
-				case <-ctx.Done():
-					in.Reset()
-					return
-				}
+				b.rack.noticeSleep()
+				l.work.Go(func() { l.carryOut(ctx, in.Stream) })
 			case hop.Event:
 				b.heard(in.Event)
 				_ = in.Reply(nil)
@@ -105,7 +101,7 @@ func (b *Bottle) relay(ctx context.Context, l *live) {
 			b.rack.cfg.Changed()
 		}
 	})
-	err := sidecar.Relay(ctx, source{l.egress}, car, new(sidecar.Traffic))
+	err := b.relayWhileOpen(ctx, l, car)
 	if ctx.Err() != nil {
 		return // the sidecar goes on, or its undo ends it and the decisions with it
 	}
@@ -120,8 +116,34 @@ func (b *Bottle) relay(ctx context.Context, l *live) {
 	b.rack.work.Go(func() { b.renewSidecar(car.Err()) })
 }
 
+// relayWhileOpen relays whenever the door is open, until the sidecar or ctx ends.
+func (b *Bottle) relayWhileOpen(ctx context.Context, l *live, car *sidecar.Sidecar) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	over := make(chan struct{})
+	defer close(over)
+	l.work.Go(func() { // one that dies behind a shut door is replaced, too
+		select {
+		case <-car.Done():
+			cancel(sidecar.ErrGone)
+		case <-over:
+		}
+	})
+	for {
+		open, done, err := l.door.pass(ctx)
+		if err != nil {
+			return err
+		}
+		err = sidecar.Relay(open, source{l.egress}, car, new(sidecar.Traffic))
+		done()
+		if !errors.Is(err, errShut) {
+			return err
+		}
+	}
+}
+
 // source hands the guest's egress streams to the relay.
-type source struct{ streams <-chan sidecar.Stream }
+type source struct{ streams <-chan resettable }
 
 func (s source) Accept(ctx context.Context) (sidecar.Stream, error) {
 	select {
@@ -140,18 +162,26 @@ func (r *Rack) watch(ctx context.Context, tick <-chan time.Time) {
 			return
 		case <-tick:
 		}
-		r.mu.Lock()
-		all := append([]*Bottle(nil), r.bottles...)
-		r.mu.Unlock()
-		for _, b := range all {
-			b.mu.Lock()
-			l, state := b.live, b.state
-			b.mu.Unlock()
-			if l == nil || state != snapshot.Ready {
-				continue
-			}
-			b.look(ctx, l)
-			b.checkBudget()
+		r.noticeSleep()
+		r.lookAfter(ctx)
+	}
+}
+
+// lookAfter looks once at every running bottle.
+func (r *Rack) lookAfter(ctx context.Context) {
+	var in *smolvm.Install
+	for _, b := range r.all() {
+		b.mu.Lock()
+		l, state := b.live, b.state
+		b.mu.Unlock()
+		if l == nil || state != snapshot.Ready {
+			continue
 		}
+		if in == nil {
+			in, _ = r.cfg.Install(ctx) // one that is gone for a moment is being updated
+		}
+		b.look(ctx, l)
+		b.checkBudget()
+		b.checkDue(l, in)
 	}
 }

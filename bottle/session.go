@@ -39,7 +39,7 @@ func (b *Bottle) enter(ctx context.Context, folder string) error {
 	}
 	err = b.step(ctx, stepProof, func(ctx context.Context) error {
 		b.set(func() { b.state = snapshot.Proving })
-		return b.checkProof(ctx, l, in)
+		return b.checkProof(ctx, l, in, whyLaunch)
 	})
 	if err != nil {
 		return err
@@ -76,21 +76,34 @@ func (b *Bottle) whatRuns(ctx context.Context) (*live, *smolvm.Install, error) {
 
 // checkProof runs the proof and keeps its report; one that does not hold is an
 // error.
-func (b *Bottle) checkProof(ctx context.Context, l *live, in *smolvm.Install) error {
+func (b *Bottle) checkProof(ctx context.Context, l *live, in *smolvm.Install, why string) error {
 	// The policy of the proof allows nothing and names what it will ask for, so
 	// that the refusals are told whatever else is going on.
 	if err := l.sidecar().Configure(ctx, egress.Policy{Revision: 1}, nil); err != nil {
 		return err
 	}
-	report := b.prove(ctx, l, in)
+	p := b.prove(ctx, l, in, why)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return b.keepProof(report)
+	return b.keepProof(p, in)
 }
 
-func (b *Bottle) keepProof(report snapshot.Proof) error {
-	err := b.save(func(e *entry) { e.Proved, e.ProvedAt = report.Holds, &report.Time })
+// keepProof keeps a report. One that could not be made whole says nothing new
+// about the bottle, but that it is not proved.
+func (b *Bottle) keepProof(p *proof, in *smolvm.Install) error {
+	report, outcome := p.report, p.outcome()
+	if errors.Is(outcome, errUntried) {
+		b.demote()
+		b.set(func() { b.proof = &report })
+		return outcome
+	}
+	err := b.save(func(e *entry) {
+		e.Proved, e.ProvedAt = report.Holds, &report.Time
+		if report.Holds {
+			e.ProvedWith, e.Evidence = commandID(in), ""
+		}
+	})
 	b.set(func() {
 		b.proof = &report
 		b.isolation = snapshot.ProofFailed
@@ -98,9 +111,10 @@ func (b *Bottle) keepProof(report snapshot.Proof) error {
 			b.isolation = snapshot.Proved
 		}
 	})
-	if !report.Holds {
-		return failure(report)
+	if outcome != nil {
+		return outcome
 	}
+	b.dropEvidence()
 	return err
 }
 

@@ -293,23 +293,43 @@ func (c *commands) prove() *cobra.Command {
 }
 
 func (c *commands) printProof(p snapshot.Proof) error {
-	rows := make([][]string, 0, len(p.Lines))
-	for _, l := range p.Lines {
-		shape := "✓"
-		if !l.Holds {
-			shape = "✕"
+	for i := 0; i < len(p.Lines); {
+		group := p.Lines[i].Group
+		var rows [][]string
+		for ; i < len(p.Lines) && p.Lines[i].Group == group; i++ {
+			rows = append(rows, c.attempt(p.Lines[i]))
 		}
-		rows = append(rows, []string{shape, c.clean(l.Tried), "expected " + c.clean(l.Expect), "found " + dash(c.clean(l.Found))})
-	}
-	if err := c.table(rows); err != nil {
-		return err
+		fmt.Fprintf(c.out(), "%s\n", c.clean(capital(group)))
+		if err := c.table(rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out())
 	}
 	word := "the proof holds"
 	if !p.Holds {
-		word = "the proof FAILED: do not use this bottle"
+		word = "the proof FAILED, and the bottle was stopped"
 	}
-	fmt.Fprintf(c.out(), "\n%s: %s\n", p.Bottle, word)
+	fmt.Fprintf(c.out(), "%s: %s (%d lines, %s, %d ms)\n", c.clean(p.Bottle), word, len(p.Lines), p.Time.Local().Format("2006-01-02 15:04:05"), p.Took.Milliseconds())
+	if p.Evidence != "" {
+		fmt.Fprintf(c.out(), "what was found is kept in %s\n", c.clean(p.Evidence))
+	}
 	return nil
+}
+
+// attempt is one line of a report: what was tried, what was found, and what
+// stopped it; what was expected only where that is not what was found.
+func (c *commands) attempt(l snapshot.Attempt) []string {
+	if l.Holds {
+		return []string{"  ✓", c.clean(l.Tried), dash(c.clean(l.Found)), c.clean(l.By)}
+	}
+	return []string{"  ✕", c.clean(l.Tried), dash(c.clean(l.Found)) + ", expected " + c.clean(l.Expect), c.clean(l.By)}
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // exactly and atLeast say what is missing instead of counting arguments.

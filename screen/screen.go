@@ -101,6 +101,9 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 		if err := macos.HideDockIcon(); err != nil {
 			s.log.Error("hiding the Dock icon", "error", err)
 		}
+		if err := macos.OnWake(a.Woke); err != nil {
+			s.log.Error("asking to be told of a wake", "error", err)
+		}
 		s.work.Go(s.follow)
 	})
 	stop := context.AfterFunc(ctx, func() { fyne.Do(f.Quit) })

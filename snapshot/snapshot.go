@@ -94,6 +94,7 @@ type Bottle struct {
 	Asks       Asks         `json:"asks"`
 	Hold       bool         `json:"hold,omitempty"`     // first connections to unlisted places wait for an answer
 	Transfer   *Transfer    `json:"transfer,omitempty"` // the copy that runs now
+	Evidence   string       `json:"evidence,omitempty"` // folder that a proof which missed left behind
 }
 
 // Step is one step of a launch.
@@ -238,17 +239,23 @@ type PolicyRule struct {
 
 // Proof is the report of one run of the escape test.
 type Proof struct {
-	Bottle string    `json:"bottle"`
-	Time   time.Time `json:"time"`
-	Holds  bool      `json:"holds"`
-	Lines  []Attempt `json:"lines"`
+	Bottle   string        `json:"bottle"`
+	Time     time.Time     `json:"time"`
+	Took     time.Duration `json:"took_ns"`
+	Why      string        `json:"why"`     // what asked for it: "launch", "asked", "adoption", "wake", "sidecar", "upgrade"
+	Release  string        `json:"release"` // smolvm's version at that moment
+	Holds    bool          `json:"holds"`
+	Lines    []Attempt     `json:"lines"`              // in groups
+	Evidence string        `json:"evidence,omitempty"` // folder that was kept because it does not hold
 }
 
 // Attempt is one line of a proof: what was tried, what was expected, what happened.
 type Attempt struct {
+	Group  string `json:"group"`  // heading: "ways out that must not exist"
 	Name   string `json:"name"`   // stable word: "host-loopback-v4"
 	Tried  string `json:"tried"`  // "connect to 127.0.0.1:49152 on the host"
 	Expect string `json:"expect"` // "refused", "works", "403", "absent", "equal"
 	Found  string `json:"found"`  // guest, cleaned: "network is unreachable"
+	By     string `json:"by"`     // what stopped it, or whose word it is: "no network device", "the kernel of this computer"
 	Holds  bool   `json:"holds"`
 }

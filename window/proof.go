@@ -75,7 +75,12 @@ func (p *proof) show() {
 	p.head.Objects = []fyne.CanvasObject{look.Column(0, look.NewBar(m), look.NewLine())}
 	p.rows.RemoveAll()
 	if p.report != nil {
+		group := ""
 		for _, a := range p.report.Lines {
+			if a.Group != group {
+				group = a.Group
+				p.rows.Add(look.Pad(look.NewStrong(look.Capital(look.Clean(group, 80))), look.Gap, look.Edge))
+			}
 			p.rows.Add(attemptRow(a))
 			p.rows.Add(look.Pad(look.NewLine(), 0, look.Edge))
 		}
@@ -105,9 +110,12 @@ func (p *proof) headline() look.Message {
 		}
 	}
 	if !p.report.Holds {
+		lines := []string{fmt.Sprintf("%d of %d attempts did not go as they must, at %s.", failed, len(p.report.Lines), when)}
+		if p.report.Evidence != "" {
+			lines = append(lines, "The bottle was stopped. What was found is kept in "+look.Clean(p.report.Evidence, 200)+" until you discard it.")
+		}
 		return look.Message{
-			Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold",
-			Lines: []string{fmt.Sprintf("%d of %d attempts did not go as they must, at %s.", failed, len(p.report.Lines), when)}, Choices: []look.Choice{again},
+			Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold", Lines: lines, Choices: []look.Choice{again},
 		}
 	}
 	return look.Message{
@@ -121,7 +129,11 @@ func attemptRow(a snapshot.Attempt) fyne.CanvasObject {
 	if !a.Holds {
 		shape, color = assets.ShapeFailed, look.ColorFailed
 	}
-	found := look.NewSecond("found: " + look.Clean(a.Found, 120)).Cutting(look.CutEnd)
+	said := "found: " + look.Clean(a.Found, 120)
+	if a.By != "" {
+		said += " · " + look.Clean(a.By, 80)
+	}
+	found := look.NewSecond(said).Cutting(look.CutEnd)
 	if !a.Holds {
 		found.Color = look.ColorFailed
 	}

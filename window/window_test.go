@@ -654,14 +654,14 @@ func TestPackShowsWhatIsPrintedAndThenTheArtifact(t *testing.T) {
 func TestAProofIsRunAndReported(t *testing.T) {
 	w, wo, l := setUp(t)
 	wo.proof = snapshot.Proof{Time: noon, Lines: []snapshot.Attempt{
-		{Tried: "connect to the host", Expect: "refused", Found: "network is unreachable", Holds: true},
-		{Tried: "list interfaces", Expect: "only lo", Found: "lo eth0", Holds: false},
-	}}
+		{Group: "ways out", Tried: "connect to the host", Expect: "refused", Found: "network is unreachable", By: "no network device", Holds: true},
+		{Group: "the machine", Tried: "list interfaces", Expect: "only lo", Found: "lo eth0", Holds: false},
+	}, Evidence: "/state/evidence/b1"}
 	w.Update(snapshot.Snapshot{Bottles: []snapshot.Bottle{running()}})
 	w.ShowProof("b1")
 	win := w.open["proof b1"]
 	l.until(t, "the report", func() bool { return shows(win.Content(), "The isolation does not hold") })
-	for _, want := range []string{"1 of 2 attempts did not go as they must, at 12:00.", "Connect to the host", "found: lo eth0", "expected: only lo"} {
+	for _, want := range []string{"1 of 2 attempts did not go as they must, at 12:00.", "Connect to the host", "Ways out", "The machine", "found: network is unreachable · no network device", "The bottle was stopped. What was found is kept in /state/evidence/b1 until you discard it.", "found: lo eth0", "expected: only lo"} {
 		if !shows(win.Content(), want) {
 			t.Errorf("lacks %q: %q", want, texts(win.Content()))
 		}

@@ -21,6 +21,9 @@ func Proof(b snapshot.Bottle, now time.Time) State {
 	case snapshot.ProofFailed:
 		return State{Rune: "✕", Word: "not isolated" + at, Shape: assets.ShapeFailed, Color: ColorFailed}
 	}
+	if at != "" {
+		return State{Rune: "?", Word: "not proved since" + at, Shape: assets.ShapeUnknown, Color: ColorNeedsYou}
+	}
 	return State{Rune: "?", Word: "not proved yet", Shape: assets.ShapeUnknown, Color: ColorQuiet}
 }
 
