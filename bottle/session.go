@@ -14,6 +14,7 @@ import (
 	"bottlebar.app/hop/transfer"
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/internal/frame"
+	"bottlebar.app/sidecar"
 	"bottlebar.app/smolvm"
 	"bottlebar.app/snapshot"
 )
@@ -79,7 +80,11 @@ func (b *Bottle) whatRuns(ctx context.Context) (*live, *smolvm.Install, error) {
 func (b *Bottle) checkProof(ctx context.Context, l *live, in *smolvm.Install, why string) error {
 	// The policy of the proof allows nothing and names what it will ask for, so
 	// that the refusals are told whatever else is going on.
-	if err := l.sidecar().Configure(ctx, egress.Policy{Revision: 1}, nil); err != nil {
+	car := l.sidecar()
+	if car == nil {
+		return sidecar.ErrGone
+	}
+	if err := car.Configure(ctx, egress.Policy{Revision: 1}, nil); err != nil {
 		return err
 	}
 	p := b.prove(ctx, l, in, why)

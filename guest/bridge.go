@@ -120,7 +120,7 @@ func join(ctx context.Context, conn *net.TCPConn, st *hop.Stream) {
 	})
 	up := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(onlyWriter{st}, conn)
+		err := pour(st, conn)
 		if err == nil {
 			err = st.CloseWrite()
 		}
@@ -129,7 +129,7 @@ func join(ctx context.Context, conn *net.TCPConn, st *hop.Stream) {
 		}
 		up <- err
 	}()
-	_, err := io.Copy(conn, onlyReader{st})
+	err := pour(conn, st)
 	if err == nil {
 		err = conn.CloseWrite()
 	}
@@ -142,12 +142,22 @@ func join(ctx context.Context, conn *net.TCPConn, st *hop.Stream) {
 	_ = st.Close()
 }
 
-// Streams are read and written with io.Copy's own buffer: the connection's
-// splicing fast paths do not apply to them.
+// The connection's splicing fast paths do not apply to streams.
 type (
 	onlyWriter struct{ io.Writer }
 	onlyReader struct{ io.Reader }
 )
+
+// pourBuffers have the size of the session's largest frame.
+var pourBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// pour copies until src ends.
+func pour(dst io.Writer, src io.Reader) error {
+	buf := pourBuffers.Get().(*[64 << 10]byte)
+	defer pourBuffers.Put(buf)
+	_, err := io.CopyBuffer(onlyWriter{dst}, onlyReader{src}, buf[:])
+	return err
+}
 
 // forward serves one stream of type Forward.
 func (h *helper) forward(ctx context.Context, st *hop.Stream) {

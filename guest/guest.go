@@ -127,7 +127,7 @@ func (h *helper) session(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	peer, err := hop.Dial(conn, h.cfg.Secret, h.opts.Log)
+	peer, err := hop.Dial(conn, h.cfg.Secret)
 	if err != nil {
 		return err
 	}

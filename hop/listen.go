@@ -131,7 +131,6 @@ const (
 	EventRefused EventKind = "refused" // a connection did not prove itself
 	EventSecond  EventKind = "second"  // a second one did while the first session is alive
 	EventCrowd   EventKind = "crowd"   // too many connections that have not proved themselves
-	EventLibrary EventKind = "library" // a line of the multiplexer's log
 )
 
 // Happening is told to Config.Log. Text and Err may hold text of the guest,
@@ -248,12 +247,7 @@ func (s *server) makeRoom() bool {
 }
 
 func (s *server) begin(conn net.Conn) (*Session, error) {
-	m, err := newMux(conn, false, s.cfg.Limits, func(line string) {
-		s.tell.tell(Happening{Kind: EventLibrary, Text: line})
-	})
-	if err != nil {
-		return nil, err
-	}
+	m := newMux(conn, false, s.cfg.Limits)
 	session := newSession(m)
 	if !s.l.set(nil, session) {
 		m.close(net.ErrClosed)

@@ -7,8 +7,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/yamux"
 )
 
 // Type is the first byte of every stream: what it is for.
@@ -42,47 +40,49 @@ func (t Type) String() string {
 const (
 	keepAlive    = 10 * time.Second // the agent pipe closes after 30 s of silence
 	writeTimeout = 10 * time.Second
-	backlog      = 256 // both ends; the library stops opening at as many unacknowledged ones
+	backlog      = 256 // streams that wait to be accepted
 	openTimeout  = 10 * time.Second
-	maxOpening   = 200 // fewer than backlog, so that opening never waits inside the library
+	maxOpening   = 200 // streams whose first answer has not come; fewer than backlog
 )
 
-// mux is what both ends of a session have in common.
+// mux is what both ends of a session have in common: many streams on one
+// connection, in frames of the format that head.go describes. The receive loop
+// never waits for anybody but the connection, and puts the bytes where a
+// reader waits for them: on their way from one end's Write to the other end's
+// Read they are copied by the kernel alone.
 type mux struct {
 	wire    *wire
-	session *yamux.Session
+	gate    *gate
 	opening chan struct{} // one token for each stream whose first answer has not come
-	order   sync.Mutex    // held from a stream's number to its first frame
+
+	mu      sync.Mutex
+	streams map[uint32]*Stream // those on the wire
+	nextID  uint32
+	pings   map[uint32]chan struct{}
+	ping    uint32
+
+	accepted chan *Stream
+	wg       sync.WaitGroup
 }
 
-// newMux starts the multiplexer on conn. The guest is its client.
-func newMux(conn net.Conn, guest bool, limits Limits, log func(string)) (*mux, error) {
-	peerOdd := uint32(1)
+// newMux starts the multiplexer on conn. The guest opens odd streams.
+func newMux(conn net.Conn, guest bool, limits Limits) *mux {
+	peerOdd, first := uint32(1), uint32(2)
 	if guest {
-		peerOdd = 0
+		peerOdd, first = 0, 1
 	}
-	w := newWire(conn, !guest, limits.filled(), peerOdd)
-	cfg := &yamux.Config{
-		AcceptBacklog: backlog, EnableKeepAlive: true, KeepAliveInterval: keepAlive,
-		ConnectionWriteTimeout: writeTimeout, MaxStreamWindowSize: window,
-		// Both off: they would close whole sessions, and long half-closed
-		// streams. Each open here has a deadline, each close a linger.
-		StreamOpenTimeout: 0, StreamCloseTimeout: 0,
-		Logger: newLines(log),
+	m := &mux{
+		wire: newWire(conn), gate: newGate(!guest, limits.filled(), peerOdd, time.Now),
+		opening: make(chan struct{}, maxOpening), streams: map[uint32]*Stream{}, nextID: first,
+		pings: map[uint32]chan struct{}{}, accepted: make(chan *Stream, backlog),
 	}
-	start := yamux.Server
-	if guest {
-		start = yamux.Client
-	}
-	ys, err := start(w, cfg)
-	if err != nil {
-		_ = w.Close()
-		return nil, err
-	}
-	return &mux{wire: w, session: ys, opening: make(chan struct{}, maxOpening)}, nil
+	m.wg.Go(m.wire.flush)
+	m.wg.Go(m.receive)
+	m.wg.Go(m.keepAlive)
+	return m
 }
 
-func (m *mux) dead() bool { return m.session.IsClosed() || isClosed(m.wire.done) }
+func (m *mux) dead() bool { return isClosed(m.wire.done) }
 
 func isClosed(c <-chan struct{}) bool {
 	select {
@@ -95,18 +95,63 @@ func isClosed(c <-chan struct{}) bool {
 
 // lost is the error of every call after the end.
 func (m *mux) lost() error {
-	select {
-	case <-m.wire.done:
-		return newLost(m.wire.cause)
-	case <-time.After(time.Second): // the multiplexer closes the wire right after it says so
-		return newLost(errors.New("the session ended"))
-	}
+	<-m.wire.done
+	return newLost(m.wire.cause)
 }
 
 func (m *mux) close(cause error) {
 	m.wire.fail(cause)
-	_ = m.session.Close()
-	m.wire.wg.Wait()
+	m.wg.Wait()
+}
+
+// send queues a frame without a body.
+func (m *mux) send(h head) {
+	m.gate.out(h)
+	m.wire.send(h)
+}
+
+// keepAlive pings through the silence, and ends a session that does not answer.
+func (m *mux) keepAlive() {
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-m.wire.done:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+		_, err := m.roundTrip(ctx)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			m.wire.fail(errors.New("the other end does not answer"))
+		}
+	}
+}
+
+// roundTrip measures one ping.
+func (m *mux) roundTrip(ctx context.Context) (time.Duration, error) {
+	answered := make(chan struct{})
+	m.mu.Lock()
+	id := m.ping
+	m.ping++
+	m.pings[id] = answered
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		delete(m.pings, id)
+		m.mu.Unlock()
+	}()
+	begun := time.Now()
+	m.send(head{kind: typePing, flags: flagSYN, size: id})
+	select {
+	case <-answered:
+		return time.Since(begun), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-m.wire.done:
+		return 0, m.lost()
+	}
 }
 
 // open opens a stream and writes its type. The caller gives the token back
@@ -119,19 +164,15 @@ func (m *mux) open(ctx context.Context, t Type) (*Stream, error) {
 	case <-m.wire.done:
 		return nil, m.lost()
 	}
-	// The multiplexer numbers a stream and sends its first frame in two steps; two
-	// callers between them would arrive out of order, which the gate takes for an attack.
-	m.order.Lock()
-	ys, err := m.session.OpenStream()
-	m.order.Unlock()
-	if err != nil {
-		m.opened()
-		if m.dead() {
-			return nil, m.lost()
-		}
-		return nil, fmt.Errorf("opening a stream: %w", err)
-	}
-	s := m.stream(ys)
+	// Numbers go out in the order in which they are given: the gate takes
+	// anything else for an attack.
+	m.mu.Lock()
+	id := m.nextID
+	m.nextID += 2
+	m.send(head{kind: typeWindow, flags: flagSYN, stream: id, size: window - firstWindow})
+	s := newStream(m, id)
+	m.streams[id] = s
+	m.mu.Unlock()
 	if _, err := s.Write([]byte{byte(t)}); err != nil {
 		s.Reset()
 		m.opened()
@@ -142,20 +183,129 @@ func (m *mux) open(ctx context.Context, t Type) (*Stream, error) {
 
 func (m *mux) opened() { <-m.opening }
 
-func (m *mux) stream(ys *yamux.Stream) *Stream {
-	return &Stream{Stream: ys, mux: m, lane: m.wire.gate.hold(ys.StreamID())}
+// accept waits for the peer's next stream.
+func (m *mux) accept() (*Stream, error) {
+	select {
+	case s := <-m.accepted:
+		s.acknowledge()
+		return s, nil
+	case <-m.wire.done:
+		return nil, m.lost()
+	}
 }
 
-// accept waits for the peer's next stream and reads its type.
-func (m *mux) accept() (*Stream, error) {
-	ys, err := m.session.AcceptStream()
-	if err != nil {
-		if m.dead() {
-			return nil, m.lost()
+func (m *mux) find(id uint32) *Stream {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.streams[id]
+}
+
+// forget takes a stream that is over off the list.
+func (m *mux) forget(id uint32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.streams, id)
+}
+
+// count is how many streams are on the wire.
+func (m *mux) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.streams)
+}
+
+// receive takes frames until the connection ends, and then wakes everybody.
+func (m *mux) receive() {
+	for {
+		h, err := m.wire.next()
+		if err == nil {
+			err = m.frame(h)
 		}
-		return nil, err
+		if err != nil {
+			m.wire.fail(err)
+			break
+		}
 	}
-	return m.stream(ys), nil
+	m.mu.Lock()
+	all := make([]*Stream, 0, len(m.streams))
+	for _, s := range m.streams {
+		all = append(all, s)
+	}
+	m.mu.Unlock()
+	for _, s := range all {
+		s.wake()
+	}
+}
+
+// frame handles one frame; its body is still to be read.
+func (m *mux) frame(h head) error {
+	v, breach := m.gate.in(h)
+	if breach != nil {
+		return breach
+	}
+	if v != pass && h.body() > 0 {
+		if err := m.wire.discard(int(h.body())); err != nil {
+			return err
+		}
+		h.size = 0
+	}
+	if v == drop {
+		return nil
+	}
+	switch h.kind {
+	case typePing:
+		m.pinged(h)
+		return nil
+	case typeGoAway:
+		if h.size != 0 {
+			return errors.New("the other end gave the session up")
+		}
+		return nil
+	}
+	if h.flags&flagSYN != 0 {
+		m.arrive(h.stream)
+	}
+	s := m.find(h.stream)
+	if s == nil {
+		return m.wire.discard(int(h.body()))
+	}
+	if h.kind == typeWindow {
+		s.widen(h.size)
+	} else if err := s.receive(int(h.size)); err != nil {
+		return err
+	}
+	if h.flags&(flagFIN|flagRST) != 0 {
+		s.ended(h.flags)
+	}
+	return nil
+}
+
+func (m *mux) pinged(h head) {
+	if h.flags == flagSYN {
+		m.send(head{kind: typePing, flags: flagACK, size: h.size})
+		return
+	}
+	m.mu.Lock()
+	answered := m.pings[h.size]
+	delete(m.pings, h.size)
+	m.mu.Unlock()
+	if answered != nil {
+		close(answered)
+	}
+}
+
+// arrive puts a new stream of the peer where it is accepted, or resets it
+// where too many wait already.
+func (m *mux) arrive(id uint32) {
+	s := newStream(m, id)
+	m.mu.Lock()
+	m.streams[id] = s
+	m.mu.Unlock()
+	select {
+	case m.accepted <- s:
+	default:
+		s.Reset()
+	}
 }
 
 // readType reads the first byte of an accepted stream.

@@ -11,17 +11,12 @@ type Peer struct{ mux *mux }
 
 // Dial proves itself over conn and starts the session. The connection is
 // closed if that fails; [ErrBusy] means that another helper has the session.
-func Dial(conn net.Conn, secret []byte, log func(string)) (*Peer, error) {
+func Dial(conn net.Conn, secret []byte) (*Peer, error) {
 	if err := greetHost(conn, secret); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	m, err := newMux(conn, true, Limits{}, log)
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return &Peer{mux: m}, nil
+	return &Peer{mux: newMux(conn, true, Limits{})}, nil
 }
 
 // Accept waits for the host's next stream. Its type is read by

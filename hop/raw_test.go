@@ -38,9 +38,7 @@ func newHost(t *testing.T) *host {
 	go func() {
 		defer close(done)
 		_ = h.ln.Serve(ctx, Config{Secret: h.secret, Log: func(e Happening) {
-			if e.Kind != EventLibrary {
-				h.told <- e
-			}
+			h.told <- e
 		}})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
@@ -100,7 +98,7 @@ func (h *host) until(what string, is func() bool) {
 // peer is a well-behaved guest.
 func (h *host) peer() *Peer {
 	h.t.Helper()
-	p, err := Dial(h.dial(), h.secret, nil)
+	p, err := Dial(h.dial(), h.secret)
 	if err != nil {
 		h.t.Fatal(err)
 	}

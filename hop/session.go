@@ -56,26 +56,7 @@ func (s *Session) Close() error {
 
 // Ping measures a round trip through pipe and helper.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
-	type pong struct {
-		d   time.Duration
-		err error
-	}
-	c := make(chan pong, 1)
-	go func() { // ends by itself: the library gives up after its write timeout
-		d, err := s.mux.session.Ping()
-		c <- pong{d, err}
-	}()
-	select {
-	case p := <-c:
-		if p.err != nil && s.mux.dead() {
-			return 0, s.mux.lost()
-		}
-		return p.d, p.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-s.Done():
-		return 0, s.mux.lost()
-	}
+	return s.mux.roundTrip(ctx)
 }
 
 // call opens a stream, sends the request and ties the stream to ctx. settle

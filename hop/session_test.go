@@ -269,7 +269,7 @@ func TestEachDirectionOfAStreamEndsByItself(t *testing.T) {
 		t.Errorf("got %q %v", b, err)
 	}
 	_ = st.Close()
-	if !s.mux.wire.gate.over(st.lane) {
+	if !s.mux.gate.over(st.lane) {
 		t.Error("a stream with two ends is still open")
 	}
 }
@@ -310,7 +310,7 @@ func TestAResetReachesTheOtherEndAndIsForgottenHere(t *testing.T) {
 	if _, err := s.Ping(h.ctx); err != nil { // also carries the reset to the multiplexer here
 		t.Fatal(err)
 	}
-	if n := s.mux.session.NumStreams(); n != 0 {
+	if n := s.mux.count(); n != 0 {
 		t.Errorf("%d streams are left", n)
 	}
 }
@@ -335,7 +335,7 @@ func TestBulkPassesUnchangedBothWaysAtOnce(t *testing.T) {
 		}
 		_ = st.Close()
 	}
-	g := s.mux.wire.gate
+	g := s.mux.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.unread != 0 || len(g.lanes) != 0 {

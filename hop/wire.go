@@ -5,44 +5,47 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// wire is the connection that the multiplexer sees. It passes whole frames
-// both ways through the gate, sends header and bytes of a frame in one
-// write, and adds what the multiplexer cannot do: resetting one stream.
+// wire is the connection below the streams. It reads and writes whole frames;
+// what they mean is the mux's.
 type wire struct {
 	conn net.Conn
-	gate *gate
+	raw  syscall.RawConn // nil where conn has no descriptor, as in tests
 
-	// Only the multiplexer's receive loop touches these.
-	in    *bufio.Reader
-	ready []byte // header bytes to hand over
-	space [2 * headSize]byte
-	body  uint32 // bytes of the current frame still to hand over
+	// Only the receive loop touches these. The buffer is small on purpose: it
+	// takes heads together with little bodies, and lets large ones pass it by.
+	in *bufio.Reader
 
-	wmu     sync.Mutex
-	pending []byte // a data header whose bytes come with the next write
+	wmu  sync.Mutex // one frame at a time
+	vec  [3][]byte
+	head [headSize]byte
+	late time.Time // when the connection's write deadline has to be moved
 
-	rmu    sync.Mutex
-	local  []uint32 // streams that the multiplexer must forget
-	remote []uint32 // streams whose reset has to be sent
-	kick   chan struct{}
+	cmu     sync.Mutex
+	control []byte // frames without a body that wait to be sent, in order
+	kick    chan struct{}
 
 	once  sync.Once
 	done  chan struct{}
 	cause error // set before done is closed; the first reason
-	wg    sync.WaitGroup
 }
 
-func newWire(conn net.Conn, strict bool, limits Limits, peerOdd uint32) *wire {
-	w := &wire{
-		conn: conn, gate: newGate(strict, limits, peerOdd, time.Now),
-		in: bufio.NewReaderSize(conn, 64<<10), kick: make(chan struct{}, 1), done: make(chan struct{}),
+const (
+	readAhead  = 4 << 10
+	maxControl = 256 << 10 // bytes of frames that a peer may leave untaken
+)
+
+func newWire(conn net.Conn) *wire {
+	w := &wire{conn: conn, in: bufio.NewReaderSize(conn, readAhead), kick: make(chan struct{}, 1), done: make(chan struct{})}
+	if c, ok := conn.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			w.raw = raw
+		}
 	}
-	w.wg.Go(w.sendResets)
 	return w
 }
 
@@ -55,109 +58,6 @@ func (w *wire) fail(cause error) {
 	})
 }
 
-// Close implements io.Closer for the multiplexer.
-func (w *wire) Close() error {
-	w.fail(errors.New("the session was closed"))
-	w.wg.Wait()
-	return nil
-}
-
-// Read hands over checked frames.
-func (w *wire) Read(p []byte) (int, error) {
-	for len(w.ready) == 0 && w.body == 0 {
-		if err := w.next(); err != nil {
-			w.fail(err)
-			return 0, err
-		}
-	}
-	if len(w.ready) > 0 {
-		n := copy(p, w.ready)
-		w.ready = w.ready[n:]
-		return n, nil
-	}
-	for {
-		n, err := w.in.Read(p[:min(len(p), int(w.body))])
-		w.body -= uint32(n)
-		if n > 0 {
-			return n, nil
-		}
-		if err != nil && !w.woken(err) {
-			w.fail(lost(err))
-			return 0, err
-		}
-	}
-}
-
-// woken says whether a read ended only because a reset was made here, and
-// lets reading go on.
-func (w *wire) woken(err error) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	_ = w.conn.SetReadDeadline(time.Time{})
-	return true
-}
-
-// next takes one frame from the connection, and before it a reset that was
-// made here since the last one.
-func (w *wire) next() error {
-	if w.takeLocal() {
-		return nil
-	}
-	b, err := w.in.Peek(headSize) // a read that is woken loses nothing
-	if err != nil {
-		if w.woken(err) {
-			return nil
-		}
-		return lost(err)
-	}
-	h := parseHead(b)
-	_, _ = w.in.Discard(headSize)
-	v, breach := w.gate.in(h)
-	if breach != nil {
-		return breach
-	}
-	if v != pass && h.body() > 0 {
-		if err := w.discard(int(h.body())); err != nil {
-			return lost(err)
-		}
-	}
-	switch v {
-	case pass:
-		w.ready = h.append(w.space[:0])
-		w.body = h.body()
-	case strip:
-		h.size = 0
-		if h.flags != 0 {
-			w.ready = h.append(w.space[:0])
-		}
-	}
-	return nil
-}
-
-func (w *wire) discard(n int) error {
-	for n > 0 {
-		k, err := w.in.Discard(n)
-		n -= k
-		if err != nil && !w.woken(err) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *wire) takeLocal() bool {
-	w.rmu.Lock()
-	defer w.rmu.Unlock()
-	if len(w.local) == 0 {
-		return false
-	}
-	id := w.local[0]
-	w.local = w.local[1:]
-	w.ready = head{kind: typeWindow, flags: flagRST, stream: id}.append(w.space[:0])
-	return true
-}
-
 // lost words the end of a connection.
 func lost(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
@@ -166,86 +66,118 @@ func lost(err error) error {
 	return err
 }
 
-// errFrame can only come from a multiplexer that writes otherwise than this
-// one was seen to.
-var errFrame = errors.New("the multiplexer wrote something that is not a frame")
-
-// Write takes a header, or the bytes that the header before announced: the
-// two writes of which the multiplexer makes a frame.
-func (w *wire) Write(p []byte) (int, error) {
-	w.wmu.Lock()
-	defer w.wmu.Unlock()
-	if w.pending != nil {
-		if h := parseHead(w.pending); len(p) != int(h.size) {
-			return 0, errFrame
-		}
-		bufs := net.Buffers{w.pending, p}
-		w.pending = nil
-		if _, err := bufs.WriteTo(w.conn); err != nil {
-			return 0, err
-		}
-		return len(p), nil
+// next reads the head of the next frame.
+func (w *wire) next() (head, error) {
+	b, err := w.in.Peek(headSize)
+	if err != nil {
+		return head{}, lost(err)
 	}
-	if len(p) != headSize {
-		return 0, errFrame
-	}
-	h := parseHead(p)
-	w.gate.out(h)
-	if h.body() > 0 {
-		w.pending = append([]byte(nil), p...)
-		return len(p), nil
-	}
-	return w.conn.Write(p)
+	h := parseHead(b)
+	_, _ = w.in.Discard(headSize)
+	return h, nil
 }
 
-// reset ends a stream in both directions at once, here and there.
-func (w *wire) reset(l *lane) {
-	if !w.gate.abandon(l) {
-		return
+// discard skips a body that nobody reads.
+func (w *wire) discard(n int) error {
+	_, err := w.in.Discard(n)
+	return lost(err)
+}
+
+// take reads some of a body of n bytes to where into says, which is asked with
+// how many are left and tells how many it took. Its slice is not touched after
+// take has returned, nor while the connection is waited for: whoever gives it
+// may take it back meanwhile.
+func (w *wire) take(n int, into func(int, func([]byte) (int, error)) (int, error)) (int, error) {
+	if w.in.Buffered() > 0 || w.raw == nil {
+		if w.in.Buffered() == 0 {
+			if _, err := w.in.Peek(1); err != nil {
+				return 0, lost(err)
+			}
+		}
+		return into(min(n, w.in.Buffered()), w.in.Read)
 	}
-	w.rmu.Lock()
-	w.local = append(w.local, l.id)
-	w.remote = append(w.remote, l.id)
-	w.rmu.Unlock()
-	// The multiplexer must hear of it even if the peer sends nothing more.
-	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	got, failed := 0, error(nil)
+	err := w.raw.Read(func(fd uintptr) bool {
+		got, failed = into(n, func(p []byte) (int, error) { return readOnce(int(fd), p) })
+		return !errors.Is(failed, syscall.EAGAIN)
+	})
+	if err == nil {
+		err = failed
+	}
+	if err == nil && got == 0 {
+		err = io.EOF
+	}
+	return got, lost(err)
+}
+
+// readOnce reads what is there without waiting.
+func readOnce(fd int, p []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, p)
+		if !errors.Is(err, syscall.EINTR) {
+			return max(n, 0), err
+		}
+	}
+}
+
+// send queues a frame without a body: it goes out before any frame that is
+// written later, and whoever sends it does not wait for the peer.
+func (w *wire) send(h head) {
+	w.cmu.Lock()
+	w.control = h.append(w.control)
+	full := len(w.control) > maxControl
+	w.cmu.Unlock()
+	if full {
+		w.fail(errors.New("the other end does not read"))
+	}
 	select {
 	case w.kick <- struct{}{}:
 	default:
 	}
 }
 
-// sendResets writes resets between frames, so that whoever resets a stream
-// need not wait for a peer that does not read.
-func (w *wire) sendResets() {
+// flush sends what is queued, until the connection ends.
+func (w *wire) flush() {
 	for {
 		select {
 		case <-w.done:
 			return
 		case <-w.kick:
 		}
-		w.rmu.Lock()
-		ids := w.remote
-		w.remote = nil
-		w.rmu.Unlock()
-		var b []byte
-		for _, id := range ids {
-			b = head{kind: typeWindow, flags: flagRST, stream: id}.append(b)
-		}
-		if err := w.writeRaw(b); err != nil {
-			w.fail(lost(err))
+		if err := w.write(head{}, nil); err != nil {
 			return
 		}
 	}
 }
 
-func (w *wire) writeRaw(b []byte) error {
+// write sends a frame with a body, after what is queued; without a body it
+// sends what is queued alone.
+func (w *wire) write(h head, body []byte) error {
 	w.wmu.Lock()
 	defer w.wmu.Unlock()
-	_, err := w.conn.Write(b)
-	return err
+	w.cmu.Lock()
+	queued := w.control
+	w.control = nil
+	w.cmu.Unlock()
+	bufs := w.vec[:0]
+	if len(queued) > 0 {
+		bufs = append(bufs, queued)
+	}
+	if body != nil {
+		bufs = append(bufs, h.append(w.head[:0]), body)
+	}
+	if len(bufs) == 0 {
+		return nil
+	}
+	// The deadline is moved once a second, not for each frame.
+	if now := time.Now(); now.After(w.late) {
+		_ = w.conn.SetWriteDeadline(now.Add(writeTimeout))
+		w.late = now.Add(time.Second)
+	}
+	v := net.Buffers(bufs)
+	if _, err := v.WriteTo(w.conn); err != nil {
+		w.fail(lost(err)) // a part of a frame may be out
+		return err
+	}
+	return nil
 }
-
-// LocalAddr and RemoteAddr let the multiplexer name its ends in log lines.
-func (w *wire) LocalAddr() net.Addr  { return w.conn.LocalAddr() }
-func (w *wire) RemoteAddr() net.Addr { return w.conn.RemoteAddr() }

@@ -37,7 +37,7 @@ func main() {
 	}
 	for {
 		if conn, err := net.Dial("unix", cfg.Socket); err == nil {
-			if peer, err := hop.Dial(conn, cfg.Secret, nil); err == nil {
+			if peer, err := hop.Dial(conn, cfg.Secret); err == nil {
 				serve(peer)
 			}
 		}
