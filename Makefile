@@ -12,7 +12,7 @@ export GOFLAGS += -buildvcs=false
 ARGS ?=
 PKG ?= ./...
 
-.PHONY: help build helpers run test check bench golden darwincheck fmt lint licences setup clean
+.PHONY: help build helpers run test check bench soak golden darwincheck fmt lint licences setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: ## Run the benchmarks: ours beside a baseline, in the same run
 	@script/setup.sh test
 	@script/build.sh
 	@script/bench.sh $(PKG)
+
+soak: ## Run the tests that need real time, for half an hour; make soak FOR=40s for less
+	@script/soak.sh $(FOR)
 
 golden: ## Write the golden files anew; look at the difference before committing it
 	@script/golden.sh

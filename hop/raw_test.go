@@ -24,12 +24,17 @@ type host struct {
 
 func newHost(t *testing.T) *host {
 	t.Helper()
+	return newHostFor(t, 60*time.Second)
+}
+
+func newHostFor(t *testing.T, limit time.Duration) *host {
+	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "bb")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	h := &host{t: t, ctx: ctx, secret: NewSecret(), told: make(chan Happening, 100)}
 	if h.ln, err = Listen(filepath.Join(dir, "s")); err != nil {
 		t.Fatal(err)
