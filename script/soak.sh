@@ -6,4 +6,4 @@
 
 export BOTTLEBAR_SOAK=${1:-30m}
 say "soaking for $BOTTLEBAR_SOAK"
-go test -count 1 -timeout 2h -v -run 'RealTime' ./hop/
+go test -count 1 -timeout 2h -v -run 'RealTime' ./hop/ ./egress/
