@@ -125,6 +125,7 @@ func (a *App) open(ctx context.Context) error {
 	a.rack, err = bottle.Open(bottle.Config{
 		Paths: a.paths.bottles(), Library: a.library, Install: a.install, Fleet: a.sidecars,
 		Policies: a.policy, Muted: a.policy.muted, Credential: a.credential, Helper: a.helpers.path, Pipe: a.pipe, Permission: a.permission,
+		Caps: a.caps, Decoys: a.decoys,
 		Identity: hostIdentity(ctx, a.o.Getenv), Upstream: a.upstream, Way: a.way, Env: standinEnv(a.o.Getenv),
 		Changed: a.bus.changed, Log: a.log,
 	})

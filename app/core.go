@@ -43,7 +43,8 @@ func (a *App) Begin(ctx context.Context, req control.LaunchRequest, began func(i
 		return snapshot.Bottle{}, err
 	}
 	b, err := a.rack.Launch(ctx, bottle.Options{
-		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Hold: a.holds(req), Policy: own, Began: began,
+		Artifact: req.Artifact, Name: req.Name, Folder: req.Folder, Command: req.Command, Mode: req.Mode, Hold: a.holds(req), Policy: own,
+		Cap: req.CapTokens, Web: req.Web, Began: began,
 	})
 	if err != nil {
 		return snapshot.Bottle{}, err
@@ -195,6 +196,7 @@ func (a *App) SetCredential(ctx context.Context, kind, secret string) (control.C
 	if err := a.creds.Set(ctx, credential.Credential{Kind: k, Secret: credential.NewSecret(secret)}); err != nil {
 		return control.CredentialStatus{}, err
 	}
+	a.forgetTrial()
 	a.rack.Reconfigure(ctx)
 	_, _ = a.Doctor(ctx)
 	return a.CredentialStatus(ctx)
@@ -205,6 +207,7 @@ func (a *App) ClearCredential(ctx context.Context) error {
 	if err := a.creds.Clear(ctx); err != nil {
 		return err
 	}
+	a.forgetTrial()
 	a.rack.Reconfigure(ctx)
 	_, _ = a.Doctor(ctx)
 	return nil
@@ -216,5 +219,5 @@ func (a *App) CredentialStatus(ctx context.Context) (control.CredentialStatus, e
 	if err != nil {
 		return control.CredentialStatus{}, err
 	}
-	return control.CredentialStatus{Set: st.Set, Kind: string(st.Kind), LastFour: st.Last4, Origin: st.Where}, nil
+	return control.CredentialStatus{Set: st.Set, Kind: string(st.Kind), LastFour: st.Last4, Origin: st.Where, Warning: billed(st)}, nil
 }

@@ -30,6 +30,10 @@ type Settings struct {
 	NoUpstreamProxy []string `toml:"no_upstream_proxy"` // hosts that are reached without it
 	ExtraRoots      string   `toml:"extra_roots"`       // path of a PEM file: further root certificates
 
+	CapBottle int64 `toml:"cap_bottle"` // tokens that a bottle may take which has no cap of its own; 0: no cap
+	CapDay    int64 `toml:"cap_day"`    // tokens that all bottles together may take a day; 0: no cap
+	Decoys    *bool `toml:"decoys"`     // plant decoy credentials in bottles; true when absent
+
 	Hold  bool   `toml:"hold"` // a first connection to an unlisted host waits 30 s for an answer
 	Hosts []Host `toml:"host"` // what every bottle may reach besides the API
 }
@@ -56,6 +60,11 @@ const settingsTemplate = `# Bottlebar's settings. Changes apply to the next laun
 # no_upstream_proxy = ["*.corp.example", "10.0.0.0/8"]   # reached without it
 # extra_roots = "/etc/ssl/corp.pem"                      # root certificates of a proxy that looks into TLS
 # hold = true                               # a first connection to an unlisted host waits 30 s for your answer
+
+# Tokens at the API, cached ones included. A bottle can have a cap of its own.
+# cap_bottle = 5_000_000                    # of each bottle
+# cap_day = 20_000_000                      # of all bottles together, from midnight to midnight
+# decoys = true                             # plant made-up credentials that shut a bottle's way out when it sends them away
 
 # What every bottle may reach besides Anthropic's API, which goes through the
 # sidecar's own route. Exact names, or "*." and a domain. The file policy.toml
@@ -105,6 +114,9 @@ func (s Settings) check(path string) error {
 	case "", "ssh-agent", "mount-socket":
 	default:
 		return bad("hop", strconv.Quote(s.Hop)+" is neither ssh-agent nor mount-socket")
+	}
+	if s.CapBottle < 0 || s.CapDay < 0 {
+		return bad("cap_bottle or cap_day", "is negative")
 	}
 	if s.ExtraRoots != "" && !filepath.IsAbs(s.ExtraRoots) {
 		return bad("extra_roots", "is not an absolute path")

@@ -90,11 +90,7 @@ func (a *App) checkCredential(ctx context.Context) snapshot.Check {
 	case !st.Set:
 		c.State, c.Finding, c.Cure = snapshot.CheckWarn, "none is set: Claude in a bottle cannot reach the API", "set an API key, or a token from claude setup-token"
 	default:
-		kind := "API key"
-		if st.Kind == "token" {
-			kind = "subscription token"
-		}
-		c = snapshot.Check{ID: c.ID, Title: c.Title, State: snapshot.CheckOK, Finding: fmt.Sprintf("%s ending in %s, in %s", kind, st.Last4, st.Where)}
+		c = a.shownCredential(c, st)
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 
 	"bottlebar.app/bottle"
 	"bottlebar.app/cache"
+	"bottlebar.app/control"
 	"bottlebar.app/snapshot"
 )
 
@@ -15,6 +16,8 @@ type shown struct {
 	checks    []snapshot.Check
 	simulated bool
 	recovered bottle.Report
+	caps      bottle.Caps
+	trial     *control.CredentialTrial // of the credential that is set; nil before it was tested
 }
 
 // snapshot makes the value that is shown. It reads the library's index, which
@@ -23,7 +26,10 @@ func (a *App) snapshot() snapshot.Snapshot {
 	a.mu.Lock()
 	st, driver := a.state, a.choice.Kind
 	a.mu.Unlock()
-	s := snapshot.Snapshot{Bottles: withPresets(a.rack.Bottles()), Setup: st.checks, Simulated: st.simulated, Driver: driver, Notice: recovered(st.recovered)}
+	s := snapshot.Snapshot{
+		Bottles: withPresets(a.rack.Bottles()), Setup: st.checks, Simulated: st.simulated, Driver: driver,
+		Notice: recovered(st.recovered), Day: a.rack.DayUse(),
+	}
 	list, err := a.library.List()
 	if err != nil {
 		s.Notice = &snapshot.Problem{What: "reading the library", Why: err.Error()}

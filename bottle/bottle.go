@@ -99,6 +99,7 @@ func (b *Bottle) Name() string { return b.name }
 
 // View is the bottle as it is shown.
 func (b *Bottle) View() snapshot.Bottle {
+	usage := b.usage()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entry
@@ -113,11 +114,16 @@ func (b *Bottle) View() snapshot.Bottle {
 	if title == "" {
 		title = b.screen
 	}
+	problem := b.problem
+	if e.Cut != nil && problem == nil {
+		problem = cutProblem(b.name, e.Cut)
+	}
 	v := snapshot.Bottle{
+		Cut: e.Cut, Web: e.Session.Web, Usage: usage,
 		ID: b.id, Name: b.name, State: b.state, Session: b.activity, Artifact: e.Artifact, ArtifactID: e.ArtifactID,
 		Simulated: e.Simulated, Driver: driver, Isolation: b.isolation, ProvedAt: e.ProvedAt, StartedAt: e.Started, CreatedAt: e.Created,
 		Release: e.Release, Folder: e.Session.Folder, User: e.Session.User, Command: e.Session.Command, Mode: e.Session.Mode,
-		Title: title, Rang: b.rang, ExitCode: b.exit, HelperLost: b.helper, Problem: b.problem, Transfer: b.transfer,
+		Title: title, Rang: b.rang, ExitCode: b.exit, HelperLost: b.helper, Problem: problem, Transfer: b.transfer,
 		Allowed: allowed, Blocked: blocked, Asks: b.asks.view(), Hold: e.Hold, Steps: append([]snapshot.Step(nil), b.steps...),
 	}
 	v.Evidence = e.Evidence

@@ -74,9 +74,11 @@ type entry struct {
 	Hop    string `json:"hop"`    // kind of pipe
 	Secret []byte `json:"secret"` // of this VM start
 
-	Hold    bool       `json:"hold,omitempty"` // first connections to unlisted places wait for an answer
-	Session session    `json:"session"`
-	Undo    []undoStep `json:"undo"` // in the order in which things were built
+	Hold    bool    `json:"hold,omitempty"` // first connections to unlisted places wait for an answer
+	Session session `json:"session"`
+	// Cut is why the bottle's way out is shut until a person opens it again.
+	Cut  *snapshot.Cut `json:"cut,omitempty"`
+	Undo []undoStep    `json:"undo"` // in the order in which things were built
 }
 
 // session is what the bottle's main session runs, once the guest was looked at.
@@ -86,8 +88,10 @@ type session struct {
 	UID     int      `json:"uid"`
 	Folder  string   `json:"folder,omitempty"`
 	Mode    string   `json:"mode,omitempty"`
-	Env     []string `json:"env,omitempty"`    // without the placeholder
-	Canary  string   `json:"canary,omitempty"` // the placeholder credential of this VM start
+	Env     []string `json:"env,omitempty"`     // without the placeholder
+	Web     bool     `json:"web,omitempty"`     // Claude's servers may search and fetch the web for it
+	Planted *planted `json:"planted,omitempty"` // decoys of this VM start
+	Canary  string   `json:"canary,omitempty"`  // the placeholder credential of this VM start
 }
 
 // journal is the folder of entries, one JSON file per bottle.

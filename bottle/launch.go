@@ -28,6 +28,8 @@ type Options struct {
 	Folder   string   // a folder of this computer to copy in; the session starts in the copy
 	Command  []string // instead of the artifact's
 	Hold     bool     // first connections to unlisted places wait for an answer
+	Cap      int64    // in tokens: 0 for the settings', NoCap for none
+	Web      bool     // web search and fetch, from Claude's servers
 	Mode     string   // Claude's permission mode; empty: the artifact's, else the setting
 	Policy   OwnPolicy
 	Began    func(id string) // told the bottle's ID once it is on the rack; may be nil
@@ -107,15 +109,20 @@ func (r *Rack) Launch(ctx context.Context, o Options) (*Bottle, error) {
 	}
 	e := &entry{
 		ID: newID(), Phase: launching, Created: r.cfg.Now().UTC(), Artifact: a.Name, ArtifactID: a.ID,
-		Hold: o.Hold, Session: session{Command: o.Command, Mode: o.Mode},
+		Hold: o.Hold, Session: session{Command: o.Command, Mode: o.Mode, Web: o.Web},
 	}
 	b := newBottle(r, e)
+
 	b.state, b.steps = snapshot.Preparing, launchSteps()
 	if err := b.take(ctx); err != nil {
 		return nil, err
 	}
 	defer b.give()
 	if err := r.add(b, o.Name, a.Name); err != nil {
+		return nil, err
+	}
+	if err := r.till.setCap(ctx, b.id, o.Cap); err != nil {
+		r.drop(b)
 		return nil, err
 	}
 	ctx, done := b.cancellable(ctx)
@@ -337,7 +344,10 @@ func (b *Bottle) start(ctx context.Context, in *smolvm.Install, car *sidecar.Sid
 	secret := hop.NewSecret()
 	if err := b.save(func(e *entry) {
 		e.Secret = secret
-		e.Session.Canary = newCanary()
+		e.Session.Canary, e.Session.Planted = newCanary(), nil
+		if b.rack.cfg.Decoys() {
+			e.Session.Planted = newPlanted()
+		}
 	}); err != nil {
 		return err
 	}

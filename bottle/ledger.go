@@ -32,6 +32,8 @@ func decision(d egress.Decision) snapshot.Decision {
 		if d.Canary {
 			line.Kind = ledger.KindCanary
 		}
+	case egress.Canary:
+		line.Kind, line.Verdict, line.Rule = ledger.KindCanary, ledger.VerdictDenied, "decoy: "+d.Rule
 	case egress.Lost:
 		line.Kind, line.Verdict, line.Rule = ledger.KindLost, ledger.VerdictDenied, "lines dropped"
 	case egress.Allowed:

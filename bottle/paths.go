@@ -29,11 +29,12 @@ type Paths struct {
 }
 
 const (
-	machineName = "bottle" // the machine's name in every home: a clone carries its record
-	homeName    = "home"   // in a bottle's folder: smolvm's HOME
-	rootName    = "root"   // in a bottle's folder: this start's copy of the agent root
-	socketName  = "hop"    // in a bottle's folder: our end of the byte pipe
-	nextName    = ".new"   // suffix of a prepared home that is being made
+	machineName = "bottle"      // the machine's name in every home: a clone carries its record
+	homeName    = "home"        // in a bottle's folder: smolvm's HOME
+	rootName    = "root"        // in a bottle's folder: this start's copy of the agent root
+	socketName  = "hop"         // in a bottle's folder: our end of the byte pipe
+	tillName    = "tokens.json" // beside the journal's folder: what bottles may spend, and did
+	nextName    = ".new"        // suffix of a prepared home that is being made
 
 	// maxSocketPath is what fits a socket address on macOS (104 bytes with the
 	// final zero), the smaller of the two systems.

@@ -85,13 +85,21 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	if err := car.SetWay(ctx, way, login); err != nil {
 		return err
 	}
+	cut, err := b.spending(ctx, car)
+	if err != nil {
+		return err
+	}
 	policy := b.policy()
 	policy.Hold = b.hold()
+	b.allowWeb(&policy)
 	if err := b.recordable(policy); err != nil {
 		return err
 	}
 	if err := car.Configure(ctx, policy, cred); err != nil {
 		return err
+	}
+	if cut {
+		return car.Shut(ctx)
 	}
 	if err := car.Open(ctx); err != nil {
 		return err

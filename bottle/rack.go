@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,8 @@ type Config struct {
 	// Muted tells whether nobody is to be asked about a place; nil: about none.
 	Muted      func(b *Bottle, host string, port int) bool
 	Permission func() string // Claude's permission mode for a launch that names none
+	Caps       func() Caps
+	Decoys     func() bool // plant decoys besides the placeholder
 	Identity   Identity
 	Upstream   *Upstream
 	Env        []string // for the smolvm command; the stand-in's faults in tests
@@ -73,6 +76,7 @@ type Rack struct {
 	journal journal
 	roots   pristine
 	naps    *naps
+	till    *till
 
 	mu      sync.Mutex
 	bottles []*Bottle // oldest first
@@ -107,7 +111,14 @@ func Open(cfg Config) (*Rack, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func() {}
 	}
+	if cfg.Caps == nil {
+		cfg.Caps = func() Caps { return Caps{} }
+	}
+	if cfg.Decoys == nil {
+		cfg.Decoys = func() bool { return true }
+	}
 	r := &Rack{cfg: cfg, journal: journal{cfg.Paths.Journal}, naps: newNaps()}
+	r.till = openTill(filepath.Join(filepath.Dir(cfg.Paths.Journal), tillName), cfg.Now, cfg.Caps, cfg.Log)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r, nil
 }

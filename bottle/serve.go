@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"bottlebar.app/egress"
 	"bottlebar.app/hop"
 	"bottlebar.app/sidecar"
 	"bottlebar.app/smolvm"
@@ -93,11 +94,15 @@ func (b *Bottle) relay(ctx context.Context, l *live) {
 	if car == nil || ctx.Err() != nil {
 		return
 	}
+	l.lines.Go(func() { b.account(ctx, car) })
 	drained := make(chan struct{})
 	l.lines.Go(func() {
 		defer close(drained)
 		for d := range car.Decisions() {
 			b.record(l, car, d)
+			if d.Kind == egress.Canary {
+				b.tripped(egress.Trip{Time: d.Time, Decoy: d.Rule, Via: d.Via, Host: d.Host, Port: d.Port})
+			}
 			b.rack.cfg.Changed()
 		}
 	})

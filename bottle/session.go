@@ -141,6 +141,9 @@ func (b *Bottle) startSession(ctx context.Context, l *live, folder string) error
 	}
 	id := b.rack.cfg.Identity
 	seed := hop.SeedRequest{User: sess.User, Folder: sess.Folder, GitName: id.GitName, GitEmail: id.GitEmail}
+	if sess.Planted != nil {
+		seed.Plant = sess.Planted.files()
+	}
 	reply, err := s.Seed(ctx, seed)
 	if err != nil {
 		return fault.Wrap(err, "preparing the home of "+sess.User+" in the VM", "")
@@ -289,6 +292,9 @@ func (b *Bottle) environment(user hop.User, kind egress.CredentialKind) []string
 	}
 	b.mu.Lock()
 	canary := b.entry.Session.Canary
+	if p := b.entry.Session.Planted; p != nil {
+		env = append(env, decoyVariable+"="+p.Token)
+	}
 	b.mu.Unlock()
 	// With a subscription's token the client says so in its requests, and the
 	// sidecar needs it to: the two kinds of placeholder are told apart there.

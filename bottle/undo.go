@@ -61,6 +61,7 @@ func (b *Bottle) dismantleInto(ctx context.Context, keep []undoStep) error {
 	b.entry.Undo = append(slices.Clone(keep), left...)
 	if len(b.entry.Undo) == 0 {
 		b.rack.cfg.Policies.Forget(b.id)
+		b.rack.till.forget(b.id)
 		return b.rack.journal.remove(b.id)
 	}
 	if len(keep) > 0 {

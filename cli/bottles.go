@@ -58,6 +58,8 @@ func (c *commands) launch() *cobra.Command {
 	f.StringVar(&req.Mode, "permission-mode", "", "Claude's permission mode")
 	f.StringVar(&req.Policy, "policy", "", "the bottle's own policy: a policy file, or presets as in node,git-hosts")
 	f.BoolVar(&hold, "hold", false, "a first connection to an unlisted host waits 30 s for your answer (--hold=false: it does not)")
+	f.Var(&tokens{&req.CapTokens}, "cap-tokens", "tokens that the bottle may take at the API, such as 5M, or none (default: the settings' cap_bottle)")
+	f.BoolVar(&req.Web, "web", false, webLabel)
 	f.BoolVar(&detach, "detach", false, "print the bottle's name and do not attach")
 	return cmd
 }
@@ -105,6 +107,9 @@ func (c *commands) ls() *cobra.Command {
 				state := string(b.State)
 				if b.HelperLost {
 					state += ", helper lost"
+				}
+				if b.Cut != nil {
+					state += ", way out cut"
 				}
 				rows = append(rows, []string{b.Name, state, dash(string(b.Session)), b.Artifact, isolation, up})
 			}
@@ -171,7 +176,11 @@ func (c *commands) printBottle(b snapshot.Bottle) error {
 		{"user", dash(b.User)},
 		{"folder", dash(c.clean(b.Folder))},
 		{"command", dash(c.clean(strings.Join(b.Command, " ")))},
+		{"web search and fetch", onOff(b.Web)},
 		{"reached", fmt.Sprintf("%d allowed, %d blocked", b.Allowed, b.Blocked)},
+	}
+	if u := b.Usage; u != nil {
+		rows = append(rows, []string{"tokens", usage(*u)})
 	}
 	if b.Simulated {
 		rows = append(rows, []string{"simulated", "no VM: the stand-in for smolvm"})

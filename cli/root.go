@@ -121,7 +121,7 @@ Without a verb it starts the menu-bar app.`,
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(
 		c.launch(), c.ls(), c.show(), c.logs(), c.events(), c.attach(), c.exec(), c.cp(), c.stop(), c.resume(), c.prove(), c.forward(),
-		c.library(), c.policy(), c.activity(), c.credential(), c.proxy(), c.doctor(), c.serve(), c.version(),
+		c.library(), c.policy(), c.activity(), c.credential(), c.tokens(), c.web(), c.reopen(), c.proxy(), c.doctor(), c.serve(), c.version(),
 	)
 	wrapArgs(root)
 	return root

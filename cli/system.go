@@ -43,6 +43,15 @@ func (c *commands) credential() *cobra.Command {
 			return c.printCredential(st)
 		}),
 	}, &cobra.Command{
+		Use: "test", Short: "ask the API whether it takes the credential; costs nothing", Args: cobra.NoArgs,
+		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
+			t, err := client.TestCredential(ctx)
+			if err != nil {
+				return err
+			}
+			return c.printTrial(t)
+		}),
+	}, &cobra.Command{
 		Use: "clear", Short: "forget the credential", Args: cobra.NoArgs,
 		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
 			return client.ClearCredential(ctx)
@@ -78,6 +87,9 @@ func (c *commands) printCredential(st control.CredentialStatus) error {
 		return nil
 	}
 	fmt.Fprintf(c.out(), "%s ending in %s, in %s\n", st.Kind, st.LastFour, st.Origin)
+	if st.Warning != "" {
+		fmt.Fprintln(c.env.Stderr, "bottlebar: "+c.clean(st.Warning))
+	}
 	return nil
 }
 

@@ -167,6 +167,7 @@ func (s *Server) routes() http.Handler {
 	}))
 	s.libraryRoutes(mux, answer)
 	proxyRoutes(c, answer)
+	credentialRoutes(c, answer)
 	answer("GET /v1/credential", func(r *http.Request) (any, error) { return c.CredentialStatus(r.Context()) })
 	answer("POST /v1/credential", func(r *http.Request) (any, error) {
 		var req credentialRequest

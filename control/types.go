@@ -88,6 +88,12 @@ type Core interface {
 	SetCredential(ctx context.Context, kind, secret string) (CredentialStatus, error)
 	ClearCredential(ctx context.Context) error
 	CredentialStatus(ctx context.Context) (CredentialStatus, error)
+	// TestCredential asks the API, through a sidecar, whether it takes the credential.
+	TestCredential(ctx context.Context) (CredentialTrial, error)
+	// Adjust changes what a bottle may do at the API, and lets one out again.
+	Adjust(ctx context.Context, name string, req AdjustRequest) (snapshot.Bottle, error)
+	// ResetDay starts the day's count of tokens afresh.
+	ResetDay(ctx context.Context) error
 
 	// Doctor runs each check of Setup anew.
 	Doctor(ctx context.Context) ([]snapshot.Check, error)
@@ -110,6 +116,10 @@ type LaunchRequest struct {
 	Mode     string   `json:"mode,omitempty"`    // Claude's permission mode
 	Policy   string   `json:"policy,omitempty"`  // the bottle's own: an absolute path of a policy file, or names of presets with commas
 	Hold     *bool    `json:"hold,omitempty"`    // first connections to unlisted places wait for an answer; absent: as the settings say
+	// CapTokens is what the bottle may take at the API: 0 as the settings say, -1 without a cap.
+	CapTokens int64 `json:"cap_tokens,omitempty"`
+	// Web lets Claude's servers contact the internet on the bottle's behalf.
+	Web bool `json:"web,omitempty"`
 }
 
 // ExecRequest says what to run in a bottle.
@@ -200,6 +210,7 @@ type CredentialStatus struct {
 	Kind     string `json:"kind,omitempty"`      // "api-key" or "token"
 	LastFour string `json:"last_four,omitempty"` // the only part ever shown
 	Origin   string `json:"origin,omitempty"`    // "keychain", "environment"
+	Warning  string `json:"warning,omitempty"`   // what it costs that another kind would not
 }
 
 // Identity says which process owns the bottles.

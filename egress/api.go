@@ -5,8 +5,6 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,15 +18,13 @@ type api struct {
 	base      string // "https://host", without a slash at its end
 	target    Target
 	test      bool // leads to a test's server: no floor
+	web       bool // web search and fetch may be asked for
 	roots     *x509.CertPool
 	transport *http.Transport
 }
 
-const (
-	maxAPIBody = 64 << 20
-	// Replies may think for long before their first byte.
-	apiHeaderWait = 15 * time.Minute
-)
+// apiHeaderWait is long: replies may think before their first byte.
+const apiHeaderWait = 15 * time.Minute
 
 // connect makes the route's transport. It keeps connections; they all lead to
 // the one place.
@@ -93,7 +89,7 @@ func apiPath(r *http.Request) (string, bool) {
 var notForwarded = []string{
 	"Authorization", "X-Api-Key", "Cookie", "Forwarded", "Via", "From", "Referer", "Origin", "Host",
 	"X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
-	"X-Original-Url", "X-Rewrite-Url", "Expect", "Accept-Encoding", "Content-Length",
+	"X-Original-Url", "X-Rewrite-Url", "Expect", "Accept-Encoding", "Content-Encoding", "Content-Length",
 }
 
 // apiHeader returns the header that goes upstream.
@@ -107,6 +103,9 @@ func apiHeader(in http.Header, c *Credential) http.Header {
 		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Cf-") {
 			h.Del(name)
 		}
+	}
+	if h["Content-Type"] != nil {
+		h.Set("Content-Type", "application/json") // as which it was read
 	}
 	// What is counted and read later must not come compressed.
 	h.Set("Accept-Encoding", "identity")
@@ -144,86 +143,4 @@ func (c *Credential) carries(r *http.Request) bool {
 		return false
 	}
 	return subtle.ConstantTimeCompare([]byte(values[0]), []byte("Bearer "+c.Placeholder)) == 1
-}
-
-// serveAPI serves the API route.
-func (p *Proxy) serveAPI(w http.ResponseWriter, r *http.Request) {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	d := Decision{Via: "api", Method: method(r), Path: shown(path)}
-	out, ok := apiPath(r)
-	f, why := p.admit(r.Context(), Target{}, true)
-	switch {
-	case why == NotOpen || why == NoLease:
-	case !ok || r.Header["Upgrade"] != nil || r.Header["Trailer"] != nil || r.Trailer != nil:
-		why = APIPath
-	case why != "":
-	case f.cred == nil:
-		why = NoCredential
-	case !f.cred.carries(r):
-		why = APIAuth
-	}
-	if f != nil {
-		defer p.release(f)
-	}
-	if why != "" {
-		d.Reason = why
-		p.deny(w, d)
-		return
-	}
-	d.Host, d.Port, d.Rule = f.target.Host, f.target.Port, f.verdict.Rule
-	req, err := p.apiRequest(f, w, r, out, path)
-	if err != nil {
-		p.refuseBody(w, d, err)
-		return
-	}
-	start := time.Now()
-	res := forward(w, req, req.Body, f.rules.api.transport, cleanReply)
-	p.allowed.Add(1)
-	d.Kind, d.Status, d.Up, d.Down = APICall, res.status, res.up, res.down
-	d.Millis = time.Since(start).Milliseconds()
-	p.up.Add(d.Up)
-	p.down.Add(d.Down)
-	if d.Reason = f.why(); d.Reason == "" && res.status == 0 {
-		d.Reason = dialReason(f, res.err)
-		d.Status = statusOf(d.Reason)
-	}
-	p.journal.tell(d)
-	p.finish(w, res, d)
-}
-
-// apiRequest builds the one request that goes upstream.
-func (p *Proxy) apiRequest(f *flow, w http.ResponseWriter, r *http.Request, out, path string) (*http.Request, error) {
-	var body io.ReadCloser = http.NoBody
-	length := int64(0)
-	if r.Method == http.MethodPost {
-		body, length = http.MaxBytesReader(w, r.Body, maxAPIBody), r.ContentLength
-		if p.opt.Inspect != nil {
-			var err error
-			if body, length, err = p.opt.Inspect.Inspect(f.ctx, path, body); err != nil {
-				return nil, err
-			}
-		}
-	}
-	req, err := http.NewRequestWithContext(f.ctx, r.Method, f.rules.api.base+out, body)
-	if err != nil {
-		return nil, err
-	}
-	req.ContentLength = length
-	req.Header = apiHeader(r.Header, f.cred)
-	return req, nil
-}
-
-// refuseBody answers a request whose body was looked at and refused.
-func (p *Proxy) refuseBody(w http.ResponseWriter, d Decision, err error) {
-	d.Reason, d.Rule = APIBody, ""
-	var refusal *Refusal
-	text := "This API request is blocked by the bottle's policy: its body cannot be read."
-	if errors.As(err, &refusal) {
-		text = refusal.Text
-	}
-	d.Kind, d.Status = Denied, http.StatusForbidden
-	p.denied.Add(1)
-	p.journal.tell(d)
-	w.Header().Set("X-Bottle-Denied", string(d.Reason))
-	http.Error(w, text, d.Status)
 }

@@ -14,6 +14,9 @@ import (
 // serveConnect opens a tunnel for "CONNECT host:port".
 func (p *Proxy) serveConnect(w http.ResponseWriter, r *http.Request) {
 	d := Decision{Via: "connect", Method: http.MethodConnect}
+	if p.sees(w, d, r.RequestURI, r) {
+		return
+	}
 	t, err := ParseTarget(r.RequestURI, 0)
 	if err != nil {
 		d.Reason, d.Host = BadName, shown(r.RequestURI)
@@ -63,6 +66,9 @@ func (p *Proxy) tunnel(f *flow, d Decision, conn net.Conn, buffered *bufio.Reade
 		first, d.SNI = raw, shown(sni)
 		if err != nil && len(raw) == 0 {
 			return // hung up before saying anything: nothing was tried
+		}
+		if p.seesName(d, sni) {
+			return
 		}
 		if err != nil || !f.names(sni) {
 			p.refuseHello(conn, d, err)

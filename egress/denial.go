@@ -21,6 +21,10 @@ func (p *Proxy) deny(w http.ResponseWriter, d Decision) {
 		d.Status = statusOf(d.Reason)
 	}
 	p.journal.tell(d)
+	if d.Via == "api" {
+		writeAPIError(w, d.Status, d.Reason, denial(d))
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -77,6 +81,8 @@ func statusOf(r Reason) int {
 		return http.StatusServiceUnavailable
 	case BadRequest, HungUp:
 		return http.StatusBadRequest
+	case APICap, APIBusy:
+		return http.StatusTooManyRequests
 	}
 	return http.StatusForbidden
 }
@@ -102,6 +108,8 @@ var sentences = map[Reason]string{
 	APIPath:      "This API request is blocked by the bottle's policy: only messages, token counts and the list of models are served. " + ask,
 	APIAuth:      "This API request is blocked by the bottle's policy: it does not carry this bottle's placeholder credential. " + ask,
 	NoCredential: "No credential is set for the API. Ask the user to run `bottlebar credential set` on the host.",
+	APIBusy:      "This API request is refused: too many are under way at once in this bottle. Try again in a moment.",
+	Tripped:      "This bottle's way out is shut: a decoy credential was seen in something that it sent. Do not retry; the user has been told.",
 }
 
 // denial is the line that a program in the bottle reads; an agent must see

@@ -22,6 +22,9 @@ var plainMethods = map[string]bool{
 // itself, whatever came before on the same connection.
 func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	d := Decision{Via: "http", Method: method(r)}
+	if p.sees(w, d, r.URL.Host, r) {
+		return
+	}
 	t, err := ParseTarget(r.URL.Host, 80)
 	if err != nil {
 		d.Reason, d.Host = BadName, shown(r.URL.Host)
@@ -61,7 +64,8 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	if by != nil {
 		rt = by.dress(out, tr)
 	}
-	res := forward(w, out, r.Body, rt, stripHop)
+	body := p.lookout().watch(r.Body, func(name string) { p.trip(d, name) })
+	res := forward(w, out, body, rt, stripHop)
 	d.Kind, d.Time, d.Status = Closed, time.Time{}, res.status
 	d.Up, d.Down, d.Millis = res.up, res.down, time.Since(start).Milliseconds()
 	p.up.Add(d.Up)
@@ -179,6 +183,12 @@ type result struct {
 // bytes of a reply are written, finishes off a request body that the transport
 // may still be reading, and the transport then drops the reply in its middle.
 func forward(w http.ResponseWriter, out *http.Request, body io.ReadCloser, rt http.RoundTripper, clean func(http.Header)) (res result) {
+	return forwardSeen(w, out, body, rt, clean, nil)
+}
+
+// forwardSeen is forward that shows the reply's bytes to see once they were
+// sent on; see is asked for when the reply's header is there.
+func forwardSeen(w http.ResponseWriter, out *http.Request, body io.ReadCloser, rt http.RoundTripper, clean func(http.Header), see func(*http.Response) func([]byte)) (res result) {
 	rc := http.NewResponseController(w)
 	if err := rc.EnableFullDuplex(); err != nil {
 		res.err = err
@@ -196,6 +206,10 @@ func forward(w http.ResponseWriter, out *http.Request, body io.ReadCloser, rt ht
 	}
 	defer resp.Body.Close()
 	res.status = resp.StatusCode
+	seen := func([]byte) {}
+	if see != nil {
+		seen = see(resp)
+	}
 	clean(resp.Header)
 	for name, values := range resp.Header {
 		w.Header()[name] = values
@@ -214,6 +228,7 @@ func forward(w http.ResponseWriter, out *http.Request, body io.ReadCloser, rt ht
 			if werr == nil {
 				werr = rc.Flush()
 			}
+			seen(buf[:n])
 			if werr != nil {
 				res.err = werr
 				return res
@@ -236,6 +251,8 @@ func (p *Proxy) finish(w http.ResponseWriter, res result, d Decision) {
 	case res.err == nil:
 	case res.status != 0:
 		panic(http.ErrAbortHandler)
+	case d.Via == "api":
+		writeAPIError(w, statusOf(d.Reason), d.Reason, denial(d))
 	default:
 		h := w.Header()
 		h.Set("Content-Type", "text/plain; charset=utf-8")

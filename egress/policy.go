@@ -34,6 +34,9 @@ type API struct {
 	Upstream string `json:"upstream,omitempty"`
 	// Roots are further root certificates for Upstream, PEM.
 	Roots string `json:"roots,omitempty"`
+	// Web lets requests ask for web search and web fetch, by which Claude's
+	// servers contact the internet on the bottle's behalf.
+	Web bool `json:"web,omitempty"`
 }
 
 // DefaultUpstream is where the API route leads unless a test says otherwise.
@@ -69,12 +72,13 @@ type Kind string
 
 // The kinds of lines.
 const (
-	Denied  Kind = "deny"  // refused, with a Reason
-	Allowed Kind = "allow" // a tunnel or a plain request was let through
-	Closed  Kind = "close" // the end of an allowed one, with its bytes
-	APICall Kind = "api"   // one request on the API route, at its end
-	Held    Kind = "held"  // an unlisted place waits for an answer, for Millis
-	Lost    Kind = "lost"  // Count deny lines were dropped because there were too many
+	Denied  Kind = "deny"   // refused, with a Reason
+	Allowed Kind = "allow"  // a tunnel or a plain request was let through
+	Closed  Kind = "close"  // the end of an allowed one, with its bytes
+	APICall Kind = "api"    // one request on the API route, at its end
+	Held    Kind = "held"   // an unlisted place waits for an answer, for Millis
+	Canary  Kind = "canary" // a decoy was seen in what left the bottle: its way out is shut; Rule names the decoy
+	Lost    Kind = "lost"   // Count deny lines were dropped because there were too many
 )
 
 // Reason says in one stable word why something was refused or cut.
@@ -101,6 +105,9 @@ const (
 	APIAuth      Reason = "api-auth"      // not this bottle's placeholder credential
 	NoCredential Reason = "no-credential" // none is set
 	APIBody      Reason = "api-body"      // the body asks for what is refused
+	APICap       Reason = "api-cap"       // a cap on tokens is reached
+	APIBusy      Reason = "api-busy"      // too much at once on the API route, or nobody answers for a cap
+	Tripped      Reason = "decoy"         // a decoy was seen: nothing leaves the bottle any more
 	Revoked      Reason = "revoked"       // a policy change took it back
 	HungUp       Reason = "hung-up"       // the bottle closed its side before the answer came
 	Idled        Reason = "idle"          // no byte either way for long
@@ -126,5 +133,6 @@ type Decision struct {
 	Down   int64     `json:"down,omitempty"` // bytes to the bottle
 	Millis int64     `json:"ms,omitempty"`
 	Canary bool      `json:"canary,omitempty"` // of a canary's name: never gathered, never dropped
+	Tokens int64     `json:"tokens,omitempty"` // API route only: what the request took, as it counts against caps
 	Count  int       `json:"count"`            // how many like it this line stands for, at least 1
 }

@@ -3,7 +3,6 @@ package egress
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,8 +18,12 @@ type Options struct {
 	Tell func(Decision)
 	// Resolver is the system's when nil.
 	Resolver Resolver
-	// Inspect looks at the body of Messages requests; nil lets all pass.
-	Inspect Inspector
+	// Meter counts what the API route takes and holds it to its allowance; nil
+	// means one without a cap. It may outlive the proxy.
+	Meter *Meter
+	// Tripped, if it is not nil, is why an earlier proxy of this sidecar shut
+	// itself; the new one begins shut in the same way.
+	Tripped *Trip
 	// Never are prefixes that not even a private rule reaches: the network
 	// that the sidecar itself stands in.
 	Never []netip.Prefix
@@ -28,23 +31,10 @@ type Options struct {
 	Limits Limits
 }
 
-// Inspector judges the body of a request on the API route before any of it
-// goes upstream. It returns what is sent instead of body, and its length (-1:
-// unknown), or a *Refusal.
-type Inspector interface {
-	Inspect(ctx context.Context, path string, body io.Reader) (io.ReadCloser, int64, error)
-}
-
-// Refusal is why an Inspector refuses a request; Text is one line for whoever
-// sent it.
-type Refusal struct{ Text string }
-
-func (r *Refusal) Error() string { return r.Text }
-
 // Limits bound what runs at once and for how long.
 type Limits struct {
 	Tunnels int           // tunnels and plain requests; 512
-	Calls   int           // requests on the API route; 64
+	Calls   int           // requests on the API route; 8
 	Conns   int           // connections to the proxy; 1024
 	Headers time.Duration // until a request's header is complete; 10 s
 	Hello   time.Duration // until a TLS hello is complete; 10 s
@@ -63,7 +53,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	set(&l.Tunnels, 512)
-	set(&l.Calls, 64)
+	set(&l.Calls, 8)
 	set(&l.Conns, 1024)
 	setTime(&l.Headers, 10*time.Second)
 	setTime(&l.Hello, 10*time.Second)
@@ -81,6 +71,8 @@ type Stats struct {
 	Denied   uint64 `json:"denied"`
 	Up       int64  `json:"up"`
 	Down     int64  `json:"down"`
+	Totals   Totals `json:"totals"` // of the meter, which may be older than the proxy
+	Tripped  *Trip  `json:"tripped,omitempty"`
 }
 
 // Proxy serves a bottle's requests. A new one is closed: until [Proxy.Open] it
@@ -106,7 +98,12 @@ type Proxy struct {
 	calls    int
 	held     int           // requests that wait for an answer
 	changed  chan struct{} // closed when the policy changes, or when nothing is let out any more
+	look     *lookout      // nil: nothing is looked for
+	tripped  *Trip
 	handlers sync.WaitGroup
+
+	meter  *Meter
+	bodies atomic.Int64 // bytes of API requests that are held now
 }
 
 // New returns a closed proxy.
@@ -114,8 +111,13 @@ func New(o Options) *Proxy {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
+	if o.Meter == nil {
+		o.Meter = NewMeter(nil, nil)
+	}
 	rules, _ := Policy{}.Compile()
 	return &Proxy{
+		meter:   o.Meter,
+		tripped: o.Tripped,
 		opt:     o,
 		limits:  o.Limits.withDefaults(),
 		dialer:  &dialer{resolver: o.Resolver},
@@ -171,11 +173,12 @@ func (p *Proxy) SetNonce(nonce string) {
 	p.nonce = nonce
 }
 
-// Open lets requests out, as far as the policy goes.
+// Open lets requests out, as far as the policy goes. A proxy that shut itself
+// stays shut until [Proxy.Reopen].
 func (p *Proxy) Open() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = !p.done
+	p.open = !p.done && p.tripped == nil
 }
 
 // Shut takes Open back and ends everything that is under way.
@@ -201,6 +204,7 @@ func (p *Proxy) Stats() Stats {
 	return Stats{
 		Open: p.open, Revision: p.rules.policy.Revision, Tunnels: p.tunnels, Calls: p.calls,
 		Allowed: p.allowed.Load(), Denied: p.denied.Load(), Up: p.up.Load(), Down: p.down.Load(),
+		Totals: p.meter.Totals(), Tripped: p.tripped,
 	}
 }
 
@@ -264,6 +268,8 @@ func (p *Proxy) admit(ctx context.Context, t Target, api bool) (*flow, Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case p.tripped != nil:
+		return nil, Tripped
 	case !p.open:
 		return nil, NotOpen
 	case !p.lease.IsZero() && time.Now().After(p.lease):

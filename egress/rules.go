@@ -177,7 +177,7 @@ func (r *Rules) compileAPI(a *API) error {
 	if !ok {
 		return &RuleError{base, "not the address of an API", "write it as https://host"}
 	}
-	out := &api{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), target: t, test: a.Upstream != ""}
+	out := &api{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), target: t, test: a.Upstream != "", web: a.Web}
 	if a.Roots != "" {
 		var err error
 		if out.roots, err = x509.SystemCertPool(); err != nil {

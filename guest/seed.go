@@ -61,6 +61,11 @@ func seedHome(req hop.SeedRequest, home string) (hop.SeedReply, error) {
 	if changed {
 		reply.Changed = append(reply.Changed, path)
 	}
+	for _, f := range req.Plant {
+		if path, err := plant(home, f); err == nil {
+			reply.Changed = append(reply.Changed, path)
+		}
+	}
 	if req.GitName == "" && req.GitEmail == "" {
 		return reply, nil
 	}
@@ -76,6 +81,29 @@ func seedHome(req hop.SeedRequest, home string) (hop.SeedReply, error) {
 		reply.Changed = append(reply.Changed, path)
 	}
 	return reply, nil
+}
+
+// plant writes a file into a folder of its own below home. Where the folder is
+// there already, what the artifact has in it stays alone.
+func plant(home string, f hop.SeedFile) (string, error) {
+	dir := filepath.Dir(f.Path)
+	if !filepath.IsLocal(f.Path) || dir == "." {
+		return "", errors.New("not a file in a folder below the home")
+	}
+	root, err := os.OpenRoot(home)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = root.Close() }()
+	if err := root.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	out, err := root.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.WriteString(out, f.Text)
+	return filepath.Join(home, f.Path), errors.Join(err, out.Close())
 }
 
 // object is a JSON object whose values stay as they are written.

@@ -221,6 +221,13 @@ type SeedRequest struct {
 	Claude    map[string]json.RawMessage `json:"claude,omitempty"`     // further top-level keys of .claude.json, added where absent
 	GitName   string                     `json:"git_name,omitempty"`
 	GitEmail  string                     `json:"git_email,omitempty"`
+	Plant     []SeedFile                 `json:"plant,omitempty"` // files in the home, written where neither they nor their folder are there
+}
+
+// SeedFile is a small file below a user's home.
+type SeedFile struct {
+	Path string `json:"path"` // relative: "folder/file"
+	Text string `json:"text"`
 }
 
 // SeedReply names the files that changed, and the folder as it is called

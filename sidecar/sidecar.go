@@ -21,6 +21,7 @@ import (
 const (
 	readyTimeout = 15 * time.Second // from keys to ready
 	ackTimeout   = 10 * time.Second
+	tryTimeout   = 20 * time.Second // of a credential's test, which asks the API
 	stepTimeout  = 10 * time.Second // of each step of a teardown
 )
 
@@ -56,6 +57,7 @@ type Sidecar struct {
 	out      *control.Writer
 	pool     *pool
 	lines    *queue
+	spending spending
 
 	done    chan struct{}
 	reading sync.WaitGroup
@@ -73,7 +75,7 @@ func launch(ctx context.Context, u unit, id *control.Identity, log *slog.Logger)
 	in, out := u.control()
 	s := &Sidecar{
 		unit: u, log: log, identity: id, nonce: randomHex(16), out: control.NewWriter(in),
-		lines: newQueue(), done: make(chan struct{}), waits: map[uint64]chan control.Event{},
+		lines: newQueue(), done: make(chan struct{}), waits: map[uint64]chan control.Event{}, spending: newSpending(),
 	}
 	s.pool = newPool(u.dial)
 	s.reading.Go(func() { s.read(out) })
@@ -285,7 +287,11 @@ func (s *Sidecar) end(why error) {
 
 // call sends a command and waits for its answer.
 func (s *Sidecar) call(ctx context.Context, c control.Command) (control.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	return s.callWithin(ctx, ackTimeout, c)
+}
+
+func (s *Sidecar) callWithin(ctx context.Context, limit time.Duration, c control.Command) (control.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer := make(chan control.Event, 1)
 	s.mu.Lock()
@@ -350,6 +356,10 @@ func (s *Sidecar) event(e control.Event) {
 		if answer != nil {
 			answer <- e
 		}
+	case control.Spent:
+		s.spending.set(*e.Totals)
+	case control.Want:
+		s.spending.wish(*e.Want)
 	case control.Fault:
 		s.log.Warn("the sidecar reports", "sidecar", s.ID(), "text", clean(e.Error))
 	}

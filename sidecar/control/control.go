@@ -39,6 +39,10 @@ const (
 	Open     Op = "open"
 	Shut     Op = "shut"
 	Ping     Op = "ping"     // renews the lease
+	Watch    Op = "watch"    // Decoys: what is looked for in everything that leaves
+	Reopen   Op = "reopen"   // open again after a decoy was seen
+	Allow    Op = "allow"    // Allow, Want: what the API route may spend; the ack holds Allow and Totals
+	Try      Op = "try"      // the ack holds Trial: the credential was tested at the API
 	Stats    Op = "stats"    // the ack holds Stats
 	Selftest Op = "selftest" // the ack holds Report
 )
@@ -53,6 +57,10 @@ type Command struct {
 	Cred   *Credential    `json:"cred,omitempty"`
 	Way    *egress.Way    `json:"way,omitempty"`
 	Login  *Login         `json:"login,omitempty"` // nil: none
+
+	Decoys []egress.Decoy    `json:"decoys,omitempty"`
+	Allow  *egress.Allowance `json:"allow,omitempty"`
+	Want   uint64            `json:"want,omitempty"` // the wish that Allow answers
 }
 
 // Credential is an egress.Credential on the wire, the one form that shows it.
@@ -73,6 +81,8 @@ const (
 	Ready    = "ready"    // Port and Cert: connections are taken
 	Ack      = "ack"      // the command ID is done, or Error says why not
 	Decision = "decision" // Decision
+	Spent    = "spent"    // Totals: they have changed
+	Want     = "want"     // Want: more is needed than is allowed
 	Fault    = "fault"    // Error: a line that made no sense, a listener that ended
 )
 
@@ -88,6 +98,11 @@ type Event struct {
 	Stats    *egress.Stats    `json:"stats,omitempty"`
 	Report   *Report          `json:"report,omitempty"`
 	Decision *egress.Decision `json:"decision,omitempty"`
+
+	Totals *egress.Totals    `json:"totals,omitempty"`
+	Want   *egress.Want      `json:"want,omitempty"`
+	Allow  *egress.Allowance `json:"allow,omitempty"`
+	Trial  *egress.Trial     `json:"trial,omitempty"`
 }
 
 // Report is what a sidecar finds when it looks at itself. It supports what
@@ -121,7 +136,7 @@ func ReadCommand(line []byte) (Command, error) {
 		return Command{}, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	switch c.Op {
-	case Keys, Policy, Way, Cred, Open, Shut, Ping, Stats, Selftest:
+	case Keys, Policy, Way, Cred, Open, Shut, Ping, Watch, Reopen, Allow, Try, Stats, Selftest:
 	default:
 		return Command{}, fmt.Errorf("%w: unknown command", ErrLine)
 	}
@@ -130,6 +145,9 @@ func ReadCommand(line []byte) (Command, error) {
 	}
 	if c.Op == Way && c.Way == nil {
 		return Command{}, fmt.Errorf("%w: no way", ErrLine)
+	}
+	if c.Op == Allow && c.Allow == nil {
+		return Command{}, fmt.Errorf("%w: no allowance", ErrLine)
 	}
 	if len(c.Nonce) > 128 {
 		return Command{}, fmt.Errorf("%w: the nonce is too long", ErrLine)
@@ -145,6 +163,9 @@ func ReadEvent(line []byte) (Event, error) {
 	}
 	if e.Event == Decision && e.Decision == nil {
 		return Event{}, fmt.Errorf("%w: no decision", ErrLine)
+	}
+	if e.Event == Spent && e.Totals == nil || e.Event == Want && e.Want == nil {
+		return Event{}, fmt.Errorf("%w: no numbers", ErrLine)
 	}
 	return e, nil
 }

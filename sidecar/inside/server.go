@@ -65,6 +65,7 @@ type server struct {
 	out   *control.Writer
 	place place
 	proxy *egress.Proxy
+	meter *egress.Meter // of all proxies, one after the other
 
 	stop context.CancelFunc // of what is being served; nil before the first keys
 	wg   sync.WaitGroup
@@ -72,14 +73,20 @@ type server struct {
 
 func newServer(ctx context.Context, fail context.CancelFunc, out *control.Writer, at place) *server {
 	s := &server{ctx: ctx, fail: fail, out: out, place: at}
-	s.proxy = s.newProxy()
+	s.meter = egress.NewMeter(
+		func(n egress.Totals) { s.tell(control.Event{Event: control.Spent, Totals: &n}) },
+		func(w egress.Want) { s.tell(control.Event{Event: control.Want, Want: &w}) },
+	)
+	s.proxy = s.newProxy(nil)
 	return s
 }
 
-func (s *server) newProxy() *egress.Proxy {
+// newProxy makes a proxy that knows nothing but what was counted, and whether
+// the one before shut itself.
+func (s *server) newProxy(tripped *egress.Trip) *egress.Proxy {
 	return egress.New(egress.Options{
 		Tell:  func(d egress.Decision) { s.tell(control.Event{Event: control.Decision, Decision: &d}) },
-		Never: s.place.never(),
+		Never: s.place.never(), Meter: s.meter, Tripped: tripped,
 	})
 }
 
@@ -117,6 +124,16 @@ func (s *server) handle(l line) {
 		s.proxy.Open()
 	case control.Shut:
 		s.proxy.Shut()
+	case control.Watch:
+		s.proxy.SetDecoys(c.Decoys)
+	case control.Reopen:
+		s.proxy.Reopen()
+	case control.Allow:
+		a, n := s.meter.Allow(*c.Allow, c.Want)
+		ack.Allow, ack.Totals = &a, &n
+	case control.Try:
+		s.try(ack)
+		return
 	case control.Stats:
 		st := s.proxy.Stats()
 		ack.Stats = &st
@@ -128,6 +145,17 @@ func (s *server) handle(l line) {
 		ack.Error = err.Error()
 	}
 	s.tell(ack)
+}
+
+// try asks the API; the answer comes when it is there, and holds up nothing
+// meanwhile.
+func (s *server) try(ack control.Event) {
+	proxy := s.proxy
+	s.wg.Go(func() {
+		t := proxy.Try(s.ctx)
+		ack.Trial = &t
+		s.tell(ack)
+	})
 }
 
 func (s *server) credential(c *control.Credential) {
@@ -150,7 +178,7 @@ func (s *server) way(c control.Command) error {
 func (s *server) keys(c control.Command) error {
 	if s.stop != nil {
 		s.halt()
-		s.proxy = s.newProxy()
+		s.proxy = s.newProxy(s.proxy.Tripped())
 	}
 	ln, port, cert, err := s.place.listen(c.Client)
 	if err != nil {

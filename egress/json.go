@@ -1,0 +1,538 @@
+package egress
+
+import (
+	"errors"
+	"hash/maphash"
+	"unicode/utf8"
+)
+
+const (
+	maxDepth  = 256      // objects and lists within each other
+	maxKey    = 16 << 10 // bytes of a key, decoded
+	maxKeys   = 1 << 18  // keys of the objects that are open
+	maxString = 256      // bytes of a value that a visitor sees
+)
+
+var (
+	errJSON      = errors.New("it is not JSON in UTF-8")
+	errTwice     = errors.New("a key is there twice")
+	errTooNested = errors.New("it is nested too deep or has too many keys")
+)
+
+// visitor is told what a body holds, in order. What it is given is valid until
+// it returns; an error ends the reading.
+type visitor interface {
+	begin(kind byte) error               // '{' or '['
+	end() error                          // of either
+	key(name []byte) error               // decoded
+	text(value []byte, whole bool) error // decoded; no more than maxString bytes, whole says whether that is all
+	other(value []byte) error            // a number as written (its first maxString bytes), true, false, null
+}
+
+// jsonReader reads one JSON text that comes in pieces, cut anywhere, without
+// keeping it. It takes less than RFC 8259 allows: nothing that two parsers
+// could read in two ways. A key that is there twice, bytes that are not UTF-8,
+// half a surrogate in a key, a byte order mark, anything behind the text, all
+// are errors.
+type jsonReader struct {
+	v      visitor
+	state  jsonState
+	frames []jsonFrame
+	held   int // keys in frames
+	seed   maphash.Seed
+
+	inKey  bool
+	buf    []byte // of the string, number or word that is being read
+	cut    bool   // buf holds its beginning only
+	more   int    // bytes that are missing of a character in UTF-8
+	lo, hi byte   // between which the next of them lies
+	hex    int    // digits that are missing of \u
+	code   rune   // of \u so far
+	high   rune   // the first half of a surrogate pair
+	word   string // what is left of true, false or null
+}
+
+type jsonState uint8
+
+const (
+	wantValue jsonState = iota
+	wantFirst           // a value, or the end of the list
+	wantKey
+	wantFirstKey // a key, or the end of the object
+	wantColon
+	wantNext // a comma or an end
+	inString
+	inEscape
+	inHex
+	inLowEscape // after the first half of a pair: a backslash …
+	inLowU      // … and a u must follow
+	inWord
+	numMinus
+	numZero
+	numInt
+	numDot
+	numFrac
+	numE
+	numSign
+	numExp
+	atEnd
+)
+
+// jsonFrame is an open object or list. Keys are kept by a seeded hash: two
+// that collide by chance are refused as one that is there twice.
+type jsonFrame struct {
+	list bool
+	few  []uint64
+	many map[uint64]struct{}
+}
+
+const fewKeys = 12
+
+func (f *jsonFrame) add(h uint64) bool {
+	if f.many != nil {
+		_, twice := f.many[h]
+		f.many[h] = struct{}{}
+		return !twice
+	}
+	for _, k := range f.few {
+		if k == h {
+			return false
+		}
+	}
+	if f.few = append(f.few, h); len(f.few) > fewKeys {
+		f.many = make(map[uint64]struct{}, 4*fewKeys)
+		for _, k := range f.few {
+			f.many[k] = struct{}{}
+		}
+	}
+	return true
+}
+
+func (f *jsonFrame) size() int { return max(len(f.few), len(f.many)) }
+
+func newJSONReader(v visitor) *jsonReader { return &jsonReader{v: v, seed: maphash.MakeSeed()} }
+
+// feed reads the next piece.
+func (r *jsonReader) feed(p []byte) error {
+	for len(p) > 0 {
+		n, err := 1, error(nil)
+		switch r.state {
+		case inString:
+			n, err = r.stringBytes(p)
+		case inEscape, inHex, inLowEscape, inLowU:
+			err = r.escape(p[0])
+		case inWord:
+			err = r.wordByte(p[0])
+		case numMinus, numZero, numInt, numDot, numFrac, numE, numSign, numExp:
+			n, err = r.numberByte(p[0])
+		default:
+			err = r.structure(p[0])
+		}
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// finish is called after the last piece.
+func (r *jsonReader) finish() error {
+	if len(r.frames) == 0 && r.numberEnds() {
+		if err := r.numberDone(); err != nil {
+			return err
+		}
+	}
+	if r.state != atEnd {
+		return errJSON
+	}
+	return nil
+}
+
+func space(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// structure reads a byte between values.
+func (r *jsonReader) structure(c byte) error {
+	if space(c) {
+		return nil
+	}
+	switch r.state {
+	case wantValue, wantFirst:
+		if c == ']' && r.state == wantFirst {
+			return r.close(c)
+		}
+		return r.value(c)
+	case wantKey, wantFirstKey:
+		if c == '}' && r.state == wantFirstKey {
+			return r.close(c)
+		}
+		if c != '"' {
+			return errJSON
+		}
+		r.startString(true)
+		return nil
+	case wantColon:
+		if c != ':' {
+			return errJSON
+		}
+		r.state = wantValue
+		return nil
+	case wantNext:
+		if c != ',' {
+			return r.close(c)
+		}
+		if r.state = wantKey; r.frames[len(r.frames)-1].list {
+			r.state = wantValue
+		}
+		return nil
+	}
+	return errJSON // behind the end
+}
+
+func (r *jsonReader) value(c byte) error {
+	switch {
+	case c == '"':
+		r.startString(false)
+		return nil
+	case c == '{' || c == '[':
+		if len(r.frames) == maxDepth {
+			return errTooNested
+		}
+		r.frames = append(r.frames, jsonFrame{list: c == '['})
+		if r.state = wantFirstKey; c == '[' {
+			r.state = wantFirst
+		}
+		return r.v.begin(c)
+	case c == 't':
+		return r.startWord("true")
+	case c == 'f':
+		return r.startWord("false")
+	case c == 'n':
+		return r.startWord("null")
+	case c == '-':
+		r.state = numMinus
+	case c == '0':
+		r.state = numZero
+	case c >= '1' && c <= '9':
+		r.state = numInt
+	default:
+		return errJSON
+	}
+	r.buf, r.cut = append(r.buf[:0], c), false
+	return nil
+}
+
+func (r *jsonReader) close(c byte) error {
+	n := len(r.frames)
+	if n == 0 || c != '}' && c != ']' || r.frames[n-1].list != (c == ']') {
+		return errJSON
+	}
+	r.held -= r.frames[n-1].size()
+	r.frames = r.frames[:n-1]
+	r.done()
+	return r.v.end()
+}
+
+// done is called after each value.
+func (r *jsonReader) done() {
+	if r.state = wantNext; len(r.frames) == 0 {
+		r.state = atEnd
+	}
+}
+
+func (r *jsonReader) startWord(w string) error {
+	r.buf, r.word, r.state = append(r.buf[:0], w...), w[1:], inWord
+	return nil
+}
+
+func (r *jsonReader) wordByte(c byte) error {
+	if c != r.word[0] {
+		return errJSON
+	}
+	if r.word = r.word[1:]; r.word != "" {
+		return nil
+	}
+	r.done()
+	return r.v.other(r.buf)
+}
+
+// numberByte reads a byte of a number, or the byte behind it, which is then not
+// taken.
+func (r *jsonReader) numberByte(c byte) (int, error) {
+	if next, ok := afterNumber(r.state, c); ok {
+		r.state = next
+		r.keep(c)
+		return 1, nil
+	}
+	if !r.numberEnds() {
+		return 0, errJSON
+	}
+	return 0, r.numberDone()
+}
+
+// afterNumber is the grammar of numbers (RFC 8259 §6): what c leads to from a
+// state, or false when it does not belong to the number.
+func afterNumber(s jsonState, c byte) (jsonState, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		switch s {
+		case numMinus:
+			if c == '0' {
+				return numZero, true
+			}
+			return numInt, true
+		case numZero:
+			return s, false // nothing follows a leading zero
+		case numInt:
+			return numInt, true
+		case numDot, numFrac:
+			return numFrac, true
+		}
+		return numExp, true
+	case c == '.':
+		return numDot, s == numZero || s == numInt
+	case c == 'e' || c == 'E':
+		return numE, s == numZero || s == numInt || s == numFrac
+	case c == '+' || c == '-':
+		return numSign, s == numE
+	}
+	return s, false
+}
+
+func (r *jsonReader) numberEnds() bool {
+	return r.state == numZero || r.state == numInt || r.state == numFrac || r.state == numExp
+}
+
+func (r *jsonReader) numberDone() error {
+	r.done()
+	return r.v.other(r.buf)
+}
+
+// keep adds a byte to what a visitor sees.
+func (r *jsonReader) keep(c byte) {
+	limit := maxString
+	if r.inKey {
+		limit = maxKey
+	}
+	if len(r.buf) >= limit {
+		r.cut = true
+		return
+	}
+	r.buf = append(r.buf, c)
+}
+
+func (r *jsonReader) startString(key bool) {
+	r.inKey, r.buf, r.cut, r.state = key, r.buf[:0], false, inString
+}
+
+// plainByte marks the bytes of a string that stand for themselves.
+var plainByte = func() (t [256]bool) {
+	for c := 0x20; c < 0x80; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// stringBytes reads bytes of a string up to its end or an escape, and returns
+// how many.
+func (r *jsonReader) stringBytes(p []byte) (int, error) {
+	i := 0
+	for i < len(p) {
+		if r.more > 0 {
+			if p[i] < r.lo || p[i] > r.hi {
+				return 0, errJSON
+			}
+			r.more, r.lo, r.hi = r.more-1, 0x80, 0xbf
+			r.keep(p[i])
+			i++
+			continue
+		}
+		n := 0
+		for n < len(p)-i && plainByte[p[i+n]] {
+			n++
+		}
+		if n > 0 {
+			r.keepAll(p[i : i+n])
+			if i += n; i == len(p) {
+				break
+			}
+		}
+		c := p[i]
+		i++
+		switch {
+		case c == '"':
+			return i, r.endString()
+		case c == '\\':
+			r.state = inEscape
+			return i, nil
+		case c < 0x80 || !r.lead(c):
+			return 0, errJSON
+		}
+		r.keep(c)
+	}
+	return i, nil
+}
+
+func (r *jsonReader) keepAll(p []byte) {
+	limit := maxString
+	if r.inKey {
+		limit = maxKey
+	}
+	if room := limit - len(r.buf); len(p) > room {
+		p, r.cut = p[:room], true
+	}
+	r.buf = append(r.buf, p...)
+}
+
+// lead takes the first byte of a character in UTF-8 (RFC 3629 §4).
+func (r *jsonReader) lead(c byte) bool {
+	r.lo, r.hi = 0x80, 0xbf
+	switch {
+	case c >= 0xc2 && c <= 0xdf:
+		r.more = 1
+	case c >= 0xe0 && c <= 0xef:
+		r.more = 2
+		if c == 0xe0 {
+			r.lo = 0xa0
+		} else if c == 0xed {
+			r.hi = 0x9f
+		}
+	case c >= 0xf0 && c <= 0xf4:
+		r.more = 3
+		if c == 0xf0 {
+			r.lo = 0x90
+		} else if c == 0xf4 {
+			r.hi = 0x8f
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *jsonReader) endString() error {
+	if !r.inKey {
+		r.done()
+		return r.v.text(r.buf, !r.cut)
+	}
+	if r.cut {
+		return errTooNested
+	}
+	f := &r.frames[len(r.frames)-1]
+	before := f.size()
+	if !f.add(maphash.Bytes(r.seed, r.buf)) {
+		return errTwice
+	}
+	if r.held += f.size() - before; r.held > maxKeys {
+		return errTooNested
+	}
+	r.inKey, r.state = false, wantColon
+	return r.v.key(r.buf)
+}
+
+// escapes are what a backslash and one letter stand for.
+var escapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// escape reads a byte after a backslash.
+func (r *jsonReader) escape(c byte) error {
+	switch r.state {
+	case inLowEscape:
+		if c != '\\' {
+			return r.lone(c)
+		}
+		r.state = inLowU
+		return nil
+	case inEscape, inLowU:
+		if c == 'u' {
+			r.hex, r.code, r.state = 4, 0, inHex
+			return nil
+		}
+		if r.state == inLowU {
+			if err := r.half(); err != nil {
+				return err
+			}
+		}
+		plain, ok := escapes[c]
+		if !ok {
+			return errJSON
+		}
+		r.state = inString
+		r.keep(plain)
+		return nil
+	}
+	d, ok := hexDigit(c)
+	if !ok {
+		return errJSON
+	}
+	r.code = r.code<<4 | d
+	if r.hex--; r.hex > 0 {
+		return nil
+	}
+	return r.unit()
+}
+
+// unit takes one UTF-16 unit of \u.
+func (r *jsonReader) unit() error {
+	low := r.code >= 0xdc00 && r.code < 0xe000
+	if r.high != 0 {
+		if low {
+			c := (r.high-0xd800)<<10 + (r.code - 0xdc00) + 0x10000
+			r.high, r.state = 0, inString
+			r.keepRune(c)
+			return nil
+		}
+		if err := r.half(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.code >= 0xd800 && r.code < 0xdc00:
+		r.high, r.state = r.code, inLowEscape
+		return nil
+	case low:
+		r.high = r.code
+		r.state = inString
+		return r.half()
+	}
+	r.state = inString
+	r.keepRune(r.code)
+	return nil
+}
+
+// half is half a surrogate pair: parsers differ in what they make of it, so a
+// key has none.
+func (r *jsonReader) half() error {
+	if r.inKey {
+		return errJSON
+	}
+	r.high = 0
+	r.keepRune(utf8.RuneError)
+	return nil
+}
+
+// lone is half a pair before a byte that is no backslash.
+func (r *jsonReader) lone(c byte) error {
+	if err := r.half(); err != nil {
+		return err
+	}
+	r.state = inString
+	_, err := r.stringBytes([]byte{c})
+	return err
+}
+
+func (r *jsonReader) keepRune(c rune) {
+	var b [utf8.UTFMax]byte
+	r.keepAll(b[:utf8.EncodeRune(b[:], c)])
+}
+
+func hexDigit(c byte) (rune, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return rune(c - '0'), true
+	case c >= 'a' && c <= 'f':
+		return rune(c-'a') + 10, true
+	case c >= 'A' && c <= 'F':
+		return rune(c-'A') + 10, true
+	}
+	return 0, false
+}
