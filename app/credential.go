@@ -45,7 +45,7 @@ func (a *App) shownCredential(c snapshot.Check, st credential.Status) snapshot.C
 	if st.Kind == credential.Token {
 		kind = "subscription token"
 	}
-	c.State, c.Command = snapshot.CheckOK, ""
+	c.State, c.Command, c.Credential = snapshot.CheckOK, "", true
 	c.Finding = fmt.Sprintf("%s ending in %s, in %s", kind, st.Last4, st.Where)
 	a.mu.Lock()
 	trial := a.state.trial

@@ -127,6 +127,18 @@ func (s Settings) check(path string) error {
 	if err := (egress.Way{Proxy: s.UpstreamProxy, Direct: s.NoUpstreamProxy}).Check(); err != nil {
 		return fault.Wrap(err, "reading "+path, "")
 	}
+	if err := s.checkHosts(bad); err != nil {
+		return err
+	}
+	// What the sidecar would refuse is told here, and not at the end of a launch.
+	if _, err := (egress.Policy{Hosts: s.rules()}).Compile(); err != nil {
+		return fault.Wrap(err, "reading "+path, "")
+	}
+	return nil
+}
+
+// checkHosts finds what is wrong with a host by itself.
+func (s Settings) checkHosts(bad func(key, why string) error) error {
 	for _, h := range s.Hosts {
 		if h.Name == "" {
 			return bad("host", "without a name")
@@ -137,10 +149,6 @@ func (s Settings) check(path string) error {
 		if h.Private && (strings.HasPrefix(h.Name, "*") || h.Port == 0) {
 			return bad("host "+h.Name, "is private and needs an exact name and a port")
 		}
-	}
-	// What the sidecar would refuse is told here, and not at the end of a launch.
-	if _, err := (egress.Policy{Hosts: s.rules()}).Compile(); err != nil {
-		return fault.Wrap(err, "reading "+path, "")
 	}
 	return nil
 }

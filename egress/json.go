@@ -273,30 +273,36 @@ func (r *jsonReader) numberByte(c byte) (int, error) {
 // afterNumber is the grammar of numbers (RFC 8259 §6): what c leads to from a
 // state, or false when it does not belong to the number.
 func afterNumber(s jsonState, c byte) (jsonState, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		switch s {
-		case numMinus:
-			if c == '0' {
-				return numZero, true
-			}
-			return numInt, true
-		case numZero:
-			return s, false // nothing follows a leading zero
-		case numInt:
-			return numInt, true
-		case numDot, numFrac:
-			return numFrac, true
-		}
-		return numExp, true
-	case c == '.':
-		return numDot, s == numZero || s == numInt
-	case c == 'e' || c == 'E':
-		return numE, s == numZero || s == numInt || s == numFrac
-	case c == '+' || c == '-':
+	whole := s == numZero || s == numInt
+	switch c {
+	case '.':
+		return numDot, whole
+	case 'e', 'E':
+		return numE, whole || s == numFrac
+	case '+', '-':
 		return numSign, s == numE
 	}
-	return s, false
+	if c < '0' || c > '9' {
+		return s, false
+	}
+	return afterDigit(s, c)
+}
+
+func afterDigit(s jsonState, c byte) (jsonState, bool) {
+	switch s {
+	case numMinus:
+		if c == '0' {
+			return numZero, true
+		}
+		return numInt, true
+	case numZero:
+		return s, false // nothing follows a leading zero
+	case numInt:
+		return numInt, true
+	case numDot, numFrac:
+		return numFrac, true
+	}
+	return numExp, true
 }
 
 func (r *jsonReader) numberEnds() bool {

@@ -151,6 +151,11 @@ func (c setup) SetCredential(ctx context.Context, kind, secret string) error {
 
 func (c setup) ClearCredential(ctx context.Context) error { return c.app.ClearCredential(ctx) }
 
+func (c setup) TestCredential(ctx context.Context) error {
+	_, err := c.app.TestCredential(ctx)
+	return err
+}
+
 type activity struct{ *screen }
 
 func (a activity) Decisions(ctx context.Context, bottle string) ([]snapshot.Decision, error) {

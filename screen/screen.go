@@ -57,6 +57,7 @@ type core interface {
 	Doctor(ctx context.Context) ([]snapshot.Check, error)
 	SetCredential(ctx context.Context, kind, secret string) (control.CredentialStatus, error)
 	ClearCredential(ctx context.Context) error
+	TestCredential(ctx context.Context) (control.CredentialTrial, error)
 }
 
 // screen holds what people see. Its fields belong to the toolkit's goroutine.

@@ -19,7 +19,7 @@ type Snapshot struct {
 	Simulated bool `json:"simulated"`
 	// Driver is how sidecars run: "docker", "process", or "" before it is known.
 	Driver string   `json:"driver"`
-	Day    *Day     `json:"day,omitempty"` // tokens of all bottles; nil while there are none
+	Day    *Day     `json:"day,omitempty"`    // tokens of all bottles; nil while there are none
 	Notice *Problem `json:"notice,omitempty"` // something that went wrong outside any bottle
 }
 
@@ -90,9 +90,9 @@ type Bottle struct {
 	Problem    *Problem     `json:"problem,omitempty"`   // why it failed or is in doubt
 	HelperLost bool         `json:"helper_lost,omitempty"`
 	Upstream   string       `json:"test_upstream,omitempty"` // set when the API route goes to a test server
-	Web        bool         `json:"web"`             // Claude's servers may contact the internet on its behalf
-	Usage      *Usage       `json:"usage,omitempty"` // nil before the first request of one without a cap
-	Cut        *Cut         `json:"cut,omitempty"`   // why its way out is shut until somebody opens it again
+	Web        bool         `json:"web"`                     // Claude's servers may contact the internet on its behalf
+	Usage      *Usage       `json:"usage,omitempty"`         // nil before the first request of one without a cap
+	Cut        *Cut         `json:"cut,omitempty"`           // why its way out is shut until somebody opens it again
 	Allowed    int          `json:"allowed"`
 	Blocked    int          `json:"blocked"`
 	Asks       Asks         `json:"asks"`
@@ -172,7 +172,9 @@ type Check struct {
 	Finding string     `json:"finding"`           // one line
 	Cure    string     `json:"cure,omitempty"`    // one line: what to do
 	Command string     `json:"command,omitempty"` // a command that does it, to copy
-	Action  string     `json:"action,omitempty"`  // a button that does it: "credential", "library", "retry"
+	// Credential says that one is set, which can be tested, changed and cleared.
+	Credential bool   `json:"credential,omitempty"`
+	Action     string `json:"action,omitempty"` // a button that does it: "credential", "library", "retry"
 }
 
 // CheckState is how a check went.

@@ -75,7 +75,7 @@ func setupHeading(sn snapshot.Snapshot) (text, second string, good bool) {
 func (s *setup) row(c snapshot.Check) fyne.CanvasObject {
 	st := look.OfCheck(c.State)
 	text := look.Column(2, look.NewText(look.Clean(c.Title, 40)), look.NewSecond(look.Clean(c.Finding, 160)).Cutting(look.CutEnd))
-	if c.Cure != "" && c.State != snapshot.CheckOK {
+	if c.Cure != "" && (c.State != snapshot.CheckOK || c.Credential) {
 		text.Add(secondParagraph(look.Sentence(look.Clean(c.Cure, 240))))
 	}
 	cure := container.NewHBox()
@@ -90,8 +90,8 @@ func (s *setup) row(c snapshot.Check) fyne.CanvasObject {
 func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
 	switch c.Action {
 	case "credential":
-		if c.State == snapshot.CheckOK {
-			return look.Row(look.Gap, look.NewButton("Change…", s.credential), look.NewButton("Clear", s.clear))
+		if c.Credential {
+			return look.Row(look.Gap, look.NewButton("Test", s.test), look.NewButton("Change…", s.credential), look.NewButton("Clear", s.clear))
 		}
 		return look.NewPrimary("Set…", s.credential)
 	case "library":
@@ -111,6 +111,15 @@ func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
 func (s *setup) recheck() {
 	s.w.background(func(ctx context.Context) {
 		err := s.w.o.Backend.Setup.Recheck(ctx)
+		s.w.post(func() { s.w.failed(err) })
+	})
+}
+
+// test asks the API about the credential; the check's row then shows what it
+// said.
+func (s *setup) test() {
+	s.w.background(func(ctx context.Context) {
+		err := s.w.o.Backend.Setup.TestCredential(ctx)
 		s.w.post(func() { s.w.failed(err) })
 	})
 }

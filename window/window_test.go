@@ -115,6 +115,7 @@ func (w *world) CopyOut(_ context.Context, b string, p []string, f string, _ fun
 func (w *world) Recheck(context.Context) error                      { return w.did("recheck") }
 func (w *world) SetCredential(_ context.Context, k, s string) error { return w.did("set %s %s", k, s) }
 func (w *world) ClearCredential(context.Context) error              { return w.did("clear") }
+func (w *world) TestCredential(context.Context) error               { return w.did("test") }
 func (w *world) Decisions(context.Context, string) ([]snapshot.Decision, error) {
 	err := w.did("decisions")
 	return w.decisions, err

@@ -51,6 +51,9 @@ type Setup interface {
 	// SetCredential keeps a secret of a kind, "token" or "key".
 	SetCredential(ctx context.Context, kind, secret string) error
 	ClearCredential(ctx context.Context) error
+	// TestCredential asks the API whether it takes the credential; what it found
+	// is shown as the check's finding.
+	TestCredential(ctx context.Context) error
 }
 
 // Activity tells what bottles reached, the newest last, and what they may reach. An empty ID is all of them.

@@ -124,13 +124,8 @@ func (s *server) handle(l line) {
 		s.proxy.Open()
 	case control.Shut:
 		s.proxy.Shut()
-	case control.Watch:
-		s.proxy.SetDecoys(c.Decoys)
-	case control.Reopen:
-		s.proxy.Reopen()
-	case control.Allow:
-		a, n := s.meter.Allow(*c.Allow, c.Want)
-		ack.Allow, ack.Totals = &a, &n
+	case control.Watch, control.Reopen, control.Allow:
+		s.spending(c, &ack)
 	case control.Try:
 		s.try(ack)
 		return
@@ -145,6 +140,19 @@ func (s *server) handle(l line) {
 		ack.Error = err.Error()
 	}
 	s.tell(ack)
+}
+
+// spending obeys what concerns decoys and tokens.
+func (s *server) spending(c control.Command, ack *control.Event) {
+	switch c.Op {
+	case control.Watch:
+		s.proxy.SetDecoys(c.Decoys)
+	case control.Reopen:
+		s.proxy.Reopen()
+	case control.Allow:
+		a, n := s.meter.Allow(*c.Allow, c.Want)
+		ack.Allow, ack.Totals = &a, &n
+	}
 }
 
 // try asks the API; the answer comes when it is there, and holds up nothing
