@@ -281,29 +281,38 @@ func TestTheKeyIsInNoReplyAndNoLine(t *testing.T) {
 // standard library's proxy cut one reply in twenty.
 func TestStreamedRepliesAreNeverCut(t *testing.T) {
 	r, u := apiRig(t, Options{}, &Credential{APIKey, theKey, placeholder})
-	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
-			panic(err)
-		}
-		fmt.Fprint(w, "event: start\n\n") // before the body is read
-		w.(http.Flusher).Flush()
-		io.Copy(io.Discard, req.Body)
-		for i := range 20 {
-			fmt.Fprintf(w, "data: %d\n\n", i)
-			w.(http.Flusher).Flush()
-		}
-		fmt.Fprint(w, "event: stop\n\n")
-	}))
+	plain := httptest.NewServer(http.HandlerFunc(earlyAnswer))
 	defer plain.Close()
 	_ = u
 	r.open(Policy{API: &API{Upstream: plain.URL}})
 	r.SetCredential(&Credential{APIKey, theKey, placeholder})
+	if cut := cutReplies("http://"+r.addr, 250); cut != 0 {
+		t.Errorf("%d of 250 replies were cut", cut)
+	}
+}
+
+// earlyAnswer begins its reply before it has read the request.
+func earlyAnswer(w http.ResponseWriter, req *http.Request) {
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		panic(err)
+	}
+	fmt.Fprint(w, "event: start\n\n")
+	w.(http.Flusher).Flush()
+	io.Copy(io.Discard, req.Body)
+	for i := range 20 {
+		fmt.Fprintf(w, "data: %d\n\n", i)
+		w.(http.Flusher).Flush()
+	}
+	fmt.Fprint(w, "event: stop\n\n")
+}
+
+// cutReplies asks n times and counts the replies that did not come whole.
+func cutReplies(to string, n int) (cut int) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	defer client.CloseIdleConnections()
 	body := `{"pad":"` + strings.Repeat("x", 40<<10) + `"}`
-	cut := 0
-	for range 250 {
-		req, _ := http.NewRequest(http.MethodPost, "http://"+r.addr+"/v1/messages?beta=true", strings.NewReader(body))
+	for range n {
+		req, _ := http.NewRequest(http.MethodPost, to+"/v1/messages?beta=true", strings.NewReader(body))
 		req.Header.Set("Authorization", "Bearer "+placeholder)
 		resp, err := client.Do(req)
 		if err != nil {
@@ -316,9 +325,7 @@ func TestStreamedRepliesAreNeverCut(t *testing.T) {
 			cut++
 		}
 	}
-	if cut != 0 {
-		t.Errorf("%d of 250 replies were cut", cut)
-	}
+	return cut
 }
 
 func TestEventsAreNotHeldBack(t *testing.T) {
