@@ -42,6 +42,11 @@ type AddOptions struct {
 	Platform string // of this computer, "linux/arm64"; empty: the one this program was built for
 	Origin   string // where it came from, as people are shown it; empty: the path
 	Progress func(Progress)
+
+	// Source and Settings are noted with the artifact. A source in a registry,
+	// and one without digest, get the digest that the packed file names.
+	Source   Source
+	Settings Settings
 }
 
 func (o *AddOptions) tell(p Progress) {
@@ -105,6 +110,10 @@ func (l *Library) add(ctx context.Context, path string, o AddOptions) (Artifact,
 		a.Origin = artifact.Clean(path)
 	}
 	a.passed(sum, mtime, l.now())
+	a.Source, a.Settings = o.Source, o.Settings
+	if a.Source.Kind == FromRegistry || a.Source.Kind != "" && a.Source.Digest == "" {
+		a.Source.Digest = a.Digest // a tag may have moved since somebody looked
+	}
 	return l.enter(ctx, a, file, nameOfFile(path))
 }
 
@@ -337,6 +346,9 @@ func (l *Library) heal(old, a *Artifact, file string) error {
 	}
 	fresh := *a
 	fresh.Name, fresh.Added, fresh.LastUsed, fresh.Pinned, fresh.Settings = old.Name, old.Added, old.LastUsed, old.Pinned, old.Settings
+	if fresh.Source.Kind == "" {
+		fresh.Source = old.Source // the same bytes
+	}
 	*old, *a = fresh, fresh
 	return nil
 }

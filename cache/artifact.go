@@ -36,6 +36,7 @@ type Artifact struct {
 	Rules      int       `json:"rules,omitempty"`       // of package artifact, that it passed
 	Problem    string    `json:"problem,omitempty"`     // why it cannot be launched as it lies there
 	Settings   Settings  `json:"settings,omitzero"`     //
+	Source     Source    `json:"source,omitzero"`       // what the library itself packed it of
 }
 
 // Age is how long the artifact has been in the library at now.

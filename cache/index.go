@@ -180,8 +180,11 @@ func (r *row) field(key string, a *Artifact) bool {
 		*p = t.UTC()
 		return ok && err == nil
 	}
-	if key == "settings" {
-		return r.settings(&a.Settings)
+	switch key {
+	case "settings":
+		return r.nested(&a.Settings)
+	case "source":
+		return r.nested(&a.Source)
 	}
 	word := r.word()
 	switch key {
@@ -270,8 +273,8 @@ func numberField(key, word string, a *Artifact) bool {
 	return true
 }
 
-// settings takes an object up to its closing brace.
-func (r *row) settings(s *Settings) bool {
+// nested takes an object up to its closing brace, into what v points to.
+func (r *row) nested(v any) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(r.s); i++ {
 		switch c := r.s[i]; {
@@ -284,7 +287,7 @@ func (r *row) settings(s *Settings) bool {
 			depth++
 		case c == '}' || c == ']':
 			if depth--; depth == 0 {
-				err := json.Unmarshal([]byte(r.s[:i+1]), s)
+				err := json.Unmarshal([]byte(r.s[:i+1]), v)
 				r.s = r.s[i+1:]
 				return err == nil
 			}

@@ -20,17 +20,42 @@ type Packer interface {
 
 // PackOptions say what to pack.
 type PackOptions struct {
-	Image    string // reference
-	Name     string // empty: from the image
-	Platform string // as in AddOptions
+	Image    string   // reference
+	Name     string   // empty: from the image
+	Platform string   // as in AddOptions
+	Source   Source   // what is noted; without a kind it is the image, from a registry
+	Settings Settings // what launches start from
+	Again    bool     // pack though the library has it
+}
+
+func (o *PackOptions) fill() error {
+	if o.Image == "" || strings.HasPrefix(o.Image, "-") || strings.ContainsFunc(o.Image, func(r rune) bool { return r == ' ' || control(r) }) {
+		return fault.New("packing "+quote(o.Image), "that is not an image", "name one as in a registry, like docker.io/library/debian:13")
+	}
+	if o.Source.Kind == "" {
+		o.Source.Kind = FromRegistry
+	}
+	if o.Source.Ref == "" {
+		o.Source.Ref = o.Image
+	}
+	o.Source.Ref = artifact.Clean(o.Source.Ref)
+	return o.Settings.Validate()
 }
 
 // Pack makes an artifact from an image and adds it. Nothing but the library's
-// copy is left. A duplicate is told as by Add.
+// copy is left. What the library has packed already of the same image with the
+// same options is told as a duplicate is by Add, without packing it.
 func (l *Library) Pack(ctx context.Context, p Packer, o PackOptions, progress func(Progress)) (Artifact, error) {
-	what := "packing " + quote(o.Image)
-	if o.Image == "" || strings.HasPrefix(o.Image, "-") || strings.ContainsFunc(o.Image, func(r rune) bool { return r == ' ' || control(r) }) {
-		return Artifact{}, fault.New(what, "that is not an image", "name one as in a registry, like docker.io/library/debian:13")
+	if err := o.fill(); err != nil {
+		return Artifact{}, err
+	}
+	what := "packing " + quote(o.Source.Ref)
+	if !o.Again {
+		if a, found, err := l.Find(o.Source, o.Platform); err != nil {
+			return Artifact{}, failed(what, err)
+		} else if found {
+			return a, &DuplicateError{Name: a.Name}
+		}
 	}
 	if err := l.nameFree(o.Name); err != nil {
 		return Artifact{}, err
@@ -40,9 +65,9 @@ func (l *Library) Pack(ctx context.Context, p Packer, o PackOptions, progress fu
 		return Artifact{}, failed(what, err)
 	}
 	defer ws.close()
-	add := AddOptions{Name: o.Name, Platform: o.Platform, Origin: o.Image, Progress: progress}
+	add := AddOptions{Name: o.Name, Platform: o.Platform, Origin: o.Source.Ref, Source: o.Source, Settings: o.Settings, Progress: progress}
 	add.tell(Progress{Phase: Packing})
-	base := filepath.Join(ws.dir, nameOfImage(o.Image))
+	base := filepath.Join(ws.dir, nameOfImage(o.Source.Ref))
 	sidecar, err := p.Pack(ctx, o.Image, base, func(line string) {
 		if line = progressLine(line); line != "" {
 			add.tell(Progress{Phase: Packing, Line: line})

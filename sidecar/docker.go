@@ -236,7 +236,9 @@ func (d *docker) Sweep(ctx context.Context, keep []string) ([]string, error) {
 		return nil, engineError(d.engine, err)
 	}
 	for _, c := range boxes {
-		get(c.Labels[LabelSidecar]).h.Container = c.ID
+		if id := c.Labels[LabelSidecar]; id != "" { // else a build's, see package images
+			get(id).h.Container = c.ID
+		}
 	}
 	nets, err := d.cli.NetworkList(ctx, network.ListOptions{Filters: mine})
 	if err != nil {

@@ -140,3 +140,7 @@ func engineError(e *Engine, err error) error {
 	}
 	return &EngineError{Kind: kind, Name: e.Name, Host: e.Host, Source: e.Source, Err: err}
 }
+
+// Explain makes an *EngineError of what a call to the engine returned when it
+// was the engine that failed to answer, and leaves everything else as it is.
+func (e *Engine) Explain(err error) error { return engineError(e, err) }

@@ -3,6 +3,7 @@ package smolvm
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,12 @@ func createArgs(v Version, o CreateOptions) ([]string, error) {
 		return nil, err
 	}
 	var flags []string
-	if o.From != "" {
+	switch {
+	case o.From != "":
 		flags = append(flags, "--from", o.From)
-	} else {
+	case o.Archive != "":
+		flags = append(flags, "--image", o.Archive)
+	default:
 		flags = append(flags, "--image", o.Image)
 	}
 	flags = append(flags, sizes(o.CPUs, o.MemMiB, o.StorageGiB, o.OverlayGiB)...)
@@ -55,8 +59,12 @@ func checkCreate(v Version, o CreateOptions) error {
 		return err
 	}
 	switch {
-	case (o.From == "") == (o.Image == ""):
+	case len(slices.DeleteFunc([]string{o.From, o.Image, o.Archive}, func(s string) bool { return s == "" })) != 1:
 		return fmt.Errorf("creating %s: exactly one of artifact and image is needed", o.Name)
+	case o.Archive != "" && !v.PacksArchives():
+		return &UnsupportedError{v, "packing an image from an archive", ""}
+	case o.Archive != "" && !filepath.IsAbs(o.Archive):
+		return fmt.Errorf("creating %s: the path of the archive is not absolute", o.Name)
 	case o.From != "" && !filepath.IsAbs(o.From):
 		return fmt.Errorf("creating %s: the path of the artifact is not absolute", o.Name)
 	case o.Image != "" && !plainReference(o.Image):
@@ -250,8 +258,11 @@ func copyOutArgs(name, guest, host string) []string {
 
 func packArgs(v Version, o PackOptions) []string {
 	args := []string{"pack", "create", "--image", o.Image, "-o", o.base()}
+	if o.Archive != "" {
+		args = []string{"pack", "create", "--from-vm", packMachine, "-o", o.base()}
+	}
 	args = append(args, sizes(o.CPUs, o.MemMiB, 0, 0)...)
-	if o.Platform != "" {
+	if o.Platform != "" && o.Archive == "" {
 		args = append(args, "--oci-platform", o.Platform)
 	}
 	if o.StagingDir != "" && v.AtLeast(1, 2, 0) {

@@ -17,11 +17,13 @@ const (
 	HopSocket HopKind = "socket" // --mount-socket, releases from 1.8.0
 )
 
-// CreateOptions describes a new machine. Exactly one of From and Image is set.
+// CreateOptions describes a new machine. Exactly one of From, Image
+// and Archive is set.
 type CreateOptions struct {
 	Name       string
 	From       string // path of a .smolmachine artifact that has been checked
 	Image      string // reference of an image in a registry
+	Archive    string // path of an image as `docker save` writes it, see [Version.PacksArchives]
 	CPUs       int    // 0: the artifact's
 	MemMiB     int    // 0: the artifact's
 	StorageGiB int    // 0: smolvm's default
@@ -89,6 +91,7 @@ type CopyOptions struct {
 // PackOptions says what to pack and where to.
 type PackOptions struct {
 	Image      string // reference in a registry
+	Archive    string // instead: path of an image as `docker save` writes it, see [Version.PacksArchives]
 	Output     string // path of the artifact; .smolmachine is added if missing
 	StagingDir string // scratch space; used by releases from 1.2.0
 	Platform   string // "linux/arm64"; "" is the host's

@@ -12,11 +12,12 @@ import (
 	"sync"
 )
 
-// Pack makes an artifact of a registry image, in a VM of its own. It calls
+// Pack makes an artifact of a registry image, in a VM of its own, or of an
+// archive, by way of a machine. It calls
 // progress for each line that smolvm prints, one at a time; progress may be
 // nil. After an error nothing is left at the output.
 func (c *Client) Pack(ctx context.Context, o PackOptions, progress func(line string)) (err error) {
-	if !plainReference(o.Image) {
+	if o.Archive == "" && !plainReference(o.Image) {
 		return fmt.Errorf("packing: %q is not an image reference", clip(clean(o.Image), 80))
 	}
 	if o.base() == "" {
@@ -44,6 +45,14 @@ func (c *Client) Pack(ctx context.Context, o PackOptions, progress func(line str
 			}
 		}
 	}()
+	if progress == nil {
+		progress = func(string) {}
+	}
+	if o.Archive != "" {
+		if err := c.layArchive(ctx, o, progress); err != nil {
+			return err
+		}
+	}
 	if err := c.pack(ctx, o, progress); err != nil {
 		return err
 	}
@@ -53,13 +62,27 @@ func (c *Client) Pack(ctx context.Context, o PackOptions, progress func(line str
 	return nil
 }
 
+// packMachine is the machine that an archive is packed from. It lives in the
+// home of this pack alone.
+const packMachine = "pack"
+
+// layArchive makes a machine of an archive, without a network, and starts it
+// once: that is when its image is unpacked.
+func (c *Client) layArchive(ctx context.Context, o PackOptions, progress func(line string)) error {
+	progress("Making a machine of the image's archive")
+	if err := c.Create(ctx, CreateOptions{Name: packMachine, Archive: o.Archive, CPUs: o.CPUs, MemMiB: o.MemMiB}); err != nil {
+		return err
+	}
+	progress("Starting it, so that the image is unpacked")
+	err := c.Start(ctx, packMachine, StartOptions{Fresh: true, Timeout: -1})
+	// Also after a failure: what half started must not outlive this.
+	return errors.Join(err, c.Stop(context.WithoutCancel(ctx), packMachine))
+}
+
 func (c *Client) pack(ctx context.Context, o PackOptions, progress func(line string)) error {
 	var env []string
 	if o.ConfigFile != "" {
 		env = append(env, "SMOLVM_CONFIG="+o.ConfigFile)
-	}
-	if progress == nil {
-		progress = func(string) {}
 	}
 	var mu sync.Mutex
 	say := func(line string) {

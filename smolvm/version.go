@@ -93,5 +93,15 @@ func (v Version) TakesCommand(fromArtifact bool) bool {
 // an artifact. 1.7 accepts the flag, but the socket is not seen inside.
 func (v Version) TakesMountSocket() bool { return v.AtLeast(1, 8, 0) }
 
+// PacksArchives tells whether a machine made of an image's archive can be
+// packed. Releases to 1.9.3 take such a machine from 1.1.0 on and refuse to pack
+// it (smolvm issue 954, pull request 1047).
+func (v Version) PacksArchives() bool { return v.Compare(newest) > 0 }
+
+// PacksFromLoopback tells whether the machine that pulls for pack is known to
+// reach this computer's loopback: read in the sources of 0.8.0 to 1.9.3, which
+// give it a network of the kind that passes 127.0.0.1 on. Later ones are tried.
+func (v Version) PacksFromLoopback() bool { return v.Compare(newest) <= 0 }
+
 // named tells whether machines are named by --name in every verb.
 func (v Version) named() bool { return v.AtLeast(1, 0, 2) }

@@ -174,7 +174,13 @@ func wantsNetwork(p *args, policy bool) bool {
 
 func (a *app) fromImage(p *args, r *record) error {
 	r.Image, r.Network, r.GPU = p.get("image"), wantsNetwork(p, true), p.has("gpu")
-	if a.rel >= r177 && r.Image != "" && !r.Network {
+	local := a.rel >= r177 && filepath.IsAbs(r.Image)
+	if local {
+		if err := a.fromArchive(r.Image, r); err != nil {
+			return err
+		}
+	}
+	if a.rel >= r177 && r.Image != "" && !r.Network && !local {
 		return failf("config operation failed: create machine: image '%s' must be pulled from a registry, but this machine has no network, so the pull can never succeed. Add --net (or publish a port with -p, or set an egress policy with --allow-cidr/--allow-host). To keep the machine network-isolated, supply the image locally instead: `docker save %s | smolvm machine create --image - ...`", r.Image, r.Image)
 	}
 	if p.has("cpus") {

@@ -23,6 +23,10 @@ import (
 //	nic          the guest gets a network device (a veth pair)
 //	netns=host   the guest gets no network namespace of its own
 //	dies=2s      the machine's process ends by itself after that time
+//
+// and that of pack alone:
+//
+//	noloopback   its machine does not reach this computer's loopback
 type faults []struct{ verb, action, value string }
 
 func parseFaults(s string) (faults, error) {

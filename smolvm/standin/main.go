@@ -17,6 +17,7 @@ import (
 // app is one run of the command.
 type app struct {
 	rel            release
+	after193       bool // newer than all that were recorded: it acts as 1.9.3, but for what is known by reading
 	version        string
 	store          store
 	faults         faults
@@ -72,6 +73,7 @@ func newApp() (*app, error) {
 	if a.rel, err = behaviour(a.version); err != nil {
 		return nil, err
 	}
+	a.after193 = isAfter(a.version)
 	a.faults, err = parseFaults(pick("STANDIN_FAULT", "fault", ""))
 	return a, err
 }

@@ -14,18 +14,6 @@ import (
 	"bottlebar.app/smolvm/artifact/build"
 )
 
-// localImage finds a root file system for an image reference: the folder of
-// that name below STANDIN_IMAGES, "/" and ":" written as "_".
-func (a *app) localImage(ref string) (string, error) {
-	if a.images != "" {
-		dir := filepath.Join(a.images, strings.NewReplacer("/", "_", ":", "_").Replace(ref))
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
-			return dir, nil
-		}
-	}
-	return "", failf("agent operation failed: pull image: %s: no such image, and the stand-in reaches no registry", ref)
-}
-
 // packCreate is "pack create".
 func (a *app) packCreate(p *args) error {
 	out := p.get("output")
@@ -33,12 +21,16 @@ func (a *app) packCreate(p *args) error {
 		return failf("config operation failed: pack create: --output names the executable stub, not the .smolmachine sidecar (which is created automatically as '<output>.smolmachine'). Use --output %s instead.", base)
 	}
 	m := build.Manifest{CPUs: number(p.get("cpus")), MemMiB: number(p.get("mem")), Platform: "linux/" + runtime.GOARCH, Version: a.version}
+	scratch, err := os.MkdirTemp("", "pack-staging-")
+	if err != nil {
+		return ioFailure(err)
+	}
+	defer os.RemoveAll(scratch)
 	var root string
-	var err error
 	if p.has("from-vm") {
 		root, err = a.packFromVM(p.get("from-vm"), &m)
 	} else {
-		root, err = a.packImage(p.get("image"), &m)
+		root, err = a.packImage(p.get("image"), p.get("oci-platform"), scratch, &m)
 	}
 	if err != nil {
 		return err
@@ -49,24 +41,22 @@ func (a *app) packCreate(p *args) error {
 	return a.writePack(out, m, root)
 }
 
-func (a *app) packImage(ref string, m *build.Manifest) (string, error) {
+func (a *app) packImage(ref, platform, scratch string, m *build.Manifest) (string, error) {
 	fmt.Fprintln(a.stdout, "Starting agent VM...")
 	if _, err := a.agentRoot(); err != nil {
 		return "", err
 	}
-	root, err := a.localImage(ref)
+	fmt.Fprintf(a.stderr, "Pulling image %s...", ref)
+	img, err := a.pull(ref, platform, scratch)
+	fmt.Fprintf(a.stderr, "\rPulling image %s... done.                              \n", ref)
 	if err != nil {
 		return "", err
 	}
-	for _, at := range []int{25, 50, 75, 100} {
-		fmt.Fprintf(a.stderr, "\rPulling image %s... %d%%", ref, at)
-	}
-	fmt.Fprintln(a.stderr)
-	m.Image = ref
-	m.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	fmt.Fprintf(a.stdout, "Image: %s (1 layers, %d bytes)\n", ref, size(root))
+	m.Image, m.Digest, m.Platform = ref, img.digest, img.platform
+	m.Entrypoint, m.Cmd, m.Env, m.Workdir = img.entrypoint, img.cmd, img.env, img.workdir
+	fmt.Fprintf(a.stdout, "Image: %s (%d layers, %d bytes)\n", ref, img.layers, size(img.root))
 	fmt.Fprint(a.stdout, "Collecting runtime libraries...\nCollecting agent rootfs...\nCreating storage template...\n  Layer 1/1... done\n")
-	return root, nil
+	return img.root, nil
 }
 
 // size adds up the files of a folder, in bytes.
@@ -100,6 +90,11 @@ func (a *app) packFromVM(name string, m *build.Manifest) (string, error) {
 		return "", failf("agent operation failed: pack from VM: %v", err)
 	}
 	m.Image, m.Entrypoint, m.Env = r.Image, []string{"/bin/sh"}, r.Env
+	if strings.HasPrefix(r.Image, localSource) {
+		if err := a.packLocal(r, m); err != nil {
+			return "", err
+		}
+	}
 	fmt.Fprintf(a.stdout, "Packing VM '%s' snapshot...\nCollecting runtime libraries...\nCollecting agent rootfs...\nCreating storage template...\nStarting agent VM to export machine state...\n", name)
 	return root, nil
 }

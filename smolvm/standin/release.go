@@ -48,6 +48,17 @@ func behaviour(version string) (release, error) {
 	return best, nil
 }
 
+// isAfter tells whether a version that behaviour takes is newer than the newest
+// recorded release.
+func isAfter(version string) bool {
+	core, _, _ := strings.Cut(version, "-")
+	var v [3]int
+	for i, p := range strings.Split(core, ".") {
+		v[i], _ = strconv.Atoi(p)
+	}
+	return newer(v, releases[r193])
+}
+
 func newer(a, b [3]int) bool {
 	for i := range a {
 		if a[i] != b[i] {

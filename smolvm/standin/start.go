@@ -163,6 +163,10 @@ func (a *app) rootfs(r *record) (string, error) {
 	if _, err := os.Stat(root); err == nil {
 		return root, nil
 	}
+	if strings.HasPrefix(r.Image, localSource) {
+		_, err := a.unpackArchive(r, root)
+		return root, err
+	}
 	src := filepath.Join(a.packDir(r), "root")
 	if r.CRC == "" {
 		var err error
