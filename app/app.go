@@ -54,6 +54,9 @@ type App struct {
 	leave  sync.Once
 	show   chan struct{}
 	beat   chan time.Time // renews the sidecars' leases
+	making sync.Mutex     // held while something is built on the engine
+	swept  chan struct{}  // closed once what an earlier owner built is cleared
+	known  recipes
 
 	server atomic.Pointer[control.Server]
 
@@ -80,7 +83,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{o: o, paths: paths, log: o.Log, lock: l, left: make(chan struct{}), show: make(chan struct{}, 1)}
+	a := &App{o: o, paths: paths, log: o.Log, lock: l, left: make(chan struct{}), swept: make(chan struct{}), show: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if err := a.open(ctx); err != nil {
 		a.cancel()
@@ -158,6 +161,8 @@ func (a *App) open(ctx context.Context) error {
 		_, _ = a.Doctor(a.ctx)
 		a.warm()
 	})
+	old := a.oldPacks()
+	a.work.Go(func() { a.sweepPacks(old) })
 	return nil
 }
 

@@ -86,21 +86,28 @@ func (a *App) sidecars(ctx context.Context) (*sidecar.Fleet, error) {
 }
 
 func (a *App) choose(ctx context.Context) (sidecar.Choice, error) {
-	s, err := a.settings()
+	o, driver, err := a.engineOptions()
 	if err != nil {
 		return sidecar.Choice{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	return sidecar.Choose(ctx, driver, o)
+}
+
+// engineOptions says where an engine is looked for, and what the settings say
+// of how sidecars run.
+func (a *App) engineOptions() (o sidecar.FindOptions, driver string, err error) {
+	s, err := a.settings()
+	if err != nil {
+		return o, "", err
 	}
 	host := a.o.Getenv("BOTTLEBAR_DOCKER_HOST")
 	if host == "" {
 		host = s.DockerHost
 	}
 	home, err := os.UserHomeDir()
-	if err != nil {
-		return sidecar.Choice{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	return sidecar.Choose(ctx, s.Driver, sidecar.FindOptions{Host: host, Home: home, UID: os.Getuid(), GOOS: runtime.GOOS, Getenv: a.o.Getenv})
+	return sidecar.FindOptions{Host: host, Home: home, UID: os.Getuid(), GOOS: runtime.GOOS, Getenv: a.o.Getenv}, s.Driver, err
 }
 
 // Instance names the owner of a state folder on an engine, so that two owners

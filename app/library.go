@@ -3,16 +3,13 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"bottlebar.app/cache"
 	"bottlebar.app/control"
-	"bottlebar.app/internal/clone"
 	"bottlebar.app/internal/fault"
-	"bottlebar.app/smolvm"
 	"bottlebar.app/snapshot"
 )
 
@@ -37,7 +34,7 @@ func (a *App) AddArtifact(ctx context.Context, req control.AddRequest, progress 
 	}
 	a.bus.changed()
 	a.prepare(art)
-	return shownArtifact(art, false), nil
+	return a.shownArtifact(art, false), nil
 }
 
 // prepare makes the artifact's prepared home in the background, so that its
@@ -49,22 +46,6 @@ func (a *App) prepare(art cache.Artifact) {
 		}
 		a.bus.changed()
 	})
-}
-
-// PackArtifact implements control.Core.
-func (a *App) PackArtifact(ctx context.Context, req control.PackRequest, progress func(control.Progress)) (snapshot.Artifact, error) {
-	in, err := a.install(ctx)
-	if err != nil {
-		return snapshot.Artifact{}, err
-	}
-	p := &packer{in: in, dir: filepath.Join(a.paths.Cache, "packing"), cpus: req.CPUs, mem: req.MemMiB, env: standinEnv(a.o.Getenv), config: a.smolvmConfig()}
-	art, err := a.library.Pack(ctx, p, cache.PackOptions{Image: req.Image, Name: req.Name}, telling(progress))
-	if err != nil && !errors.Is(err, cache.ErrDuplicate) {
-		return snapshot.Artifact{}, err
-	}
-	a.bus.changed()
-	a.prepare(art)
-	return shownArtifact(art, false), nil
 }
 
 // smolvmConfig is the person's own file with the credentials of registries.
@@ -81,40 +62,6 @@ func (a *App) smolvmConfig() string {
 		return ""
 	}
 	return path
-}
-
-// packer runs smolvm's pack create in a home and with an agent root of its own:
-// its helper VM has a network, and must not share anything with a bottle.
-type packer struct {
-	in        *smolvm.Install
-	dir       string
-	cpus, mem int
-	env       []string
-	config    string
-}
-
-// Pack implements cache.Packer.
-func (p *packer) Pack(ctx context.Context, image, outBase string, progress func(line string)) (string, error) {
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
-		return "", err
-	}
-	home, err := os.MkdirTemp(p.dir, "")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(home)
-	root := filepath.Join(home, "root")
-	if p.in.AgentRoot != "" {
-		if _, err := clone.Tree(ctx, root, p.in.AgentRoot); err != nil {
-			return "", fmt.Errorf("copying smolvm's agent root: %w", err)
-		}
-	}
-	o := smolvm.PackOptions{Image: image, Output: outBase, CPUs: p.cpus, MemMiB: p.mem, ConfigFile: p.config}
-	client := p.in.Client(smolvm.Home{Dir: filepath.Join(home, "home"), AgentRoot: root, Env: p.env})
-	if err := client.Pack(ctx, o, progress); err != nil {
-		return "", err
-	}
-	return o.Artifact(), nil
 }
 
 // RemoveArtifact implements control.Core. Bottles that were launched from it go
@@ -139,14 +86,14 @@ func (a *App) RenameArtifact(_ context.Context, name, to string) (snapshot.Artif
 		err = a.policy.store.RenameArtifact(was.Name, art.Name)
 	}
 	a.bus.changed()
-	return shownArtifact(art, false), err
+	return a.shownArtifact(art, false), err
 }
 
 // VerifyArtifact implements control.Core.
 func (a *App) VerifyArtifact(ctx context.Context, name string, progress func(control.Progress)) (snapshot.Artifact, error) {
 	art, err := a.library.Verify(ctx, name, telling(progress))
 	a.bus.changed()
-	return shownArtifact(art, false), err
+	return a.shownArtifact(art, false), err
 }
 
 // SetArtifact implements control.Core.
@@ -157,14 +104,14 @@ func (a *App) SetArtifact(_ context.Context, name string, settings snapshot.Arti
 	}
 	a.bus.changed()
 	a.prepare(art)
-	return shownArtifact(art, false), nil
+	return a.shownArtifact(art, false), nil
 }
 
 // PinArtifact implements control.Core.
 func (a *App) PinArtifact(_ context.Context, name string, pinned bool) (snapshot.Artifact, error) {
 	art, err := a.library.Pin(name, pinned)
 	a.bus.changed()
-	return shownArtifact(art, false), err
+	return a.shownArtifact(art, false), err
 }
 
 // Prune implements control.Core. An artifact that a bottle was launched from

@@ -31,7 +31,10 @@ const (
 	ledgerName   = "ledger"
 	evidenceName = "evidence"
 	libraryName  = "library"
-	fontsName    = "fonts" // an index of the system's fonts
+	packingName  = "packing" // homes and archives of packs under way
+	recipesName  = "recipes" // a person's own, beside the settings
+	buildsName   = "builds"  // logs of the last build of each recipe
+	fontsName    = "fonts"   // an index of the system's fonts
 )
 
 // FindPaths places everything by the XDG rules, or below home if that is set.
@@ -62,6 +65,9 @@ func FindPaths(home string) (Paths, error) {
 		Socket:   filepath.Join(short, socketName), // State is too deep for a socket on macOS
 	}, nil
 }
+
+// recipes is the folder of a person's own recipes.
+func (p Paths) recipes() string { return filepath.Join(filepath.Dir(p.Settings), recipesName) }
 
 func (p Paths) bottles() bottle.Paths {
 	return bottle.Paths{

@@ -126,7 +126,8 @@ func checkLibrary(n int, err error) snapshot.Check {
 	switch n {
 	case 0:
 		c.State, c.Finding, c.Action = snapshot.CheckWarn, "no artifact yet", "library"
-		c.Cure = "add a .smolmachine file for " + runtime.GOARCH + ", or pack an image"
+		c.Cure = "make one with Claude Code in it, add a .smolmachine file for " + runtime.GOARCH + ", or pack an image"
+		c.Command = "bottlebar library make"
 	case 1:
 		c.State, c.Finding = snapshot.CheckOK, "1 artifact"
 	default:

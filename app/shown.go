@@ -36,7 +36,7 @@ func (a *App) snapshot() snapshot.Snapshot {
 	}
 	prepared := a.rack.Prepared()
 	for _, art := range list {
-		s.Library = append(s.Library, shownArtifact(art, prepared[art.ID]))
+		s.Library = append(s.Library, a.shownArtifact(art, prepared[art.ID]))
 	}
 	// The library changes under an open Setup window; its line follows.
 	s.Setup = slices.Clone(s.Setup)
@@ -54,17 +54,25 @@ func (a *App) snapshot() snapshot.Snapshot {
 // Snapshot implements control.Core.
 func (a *App) Snapshot() snapshot.Snapshot { return a.bus.now() }
 
-func shownArtifact(a cache.Artifact, prepared bool) snapshot.Artifact {
+func (a *App) shownArtifact(art cache.Artifact, prepared bool) snapshot.Artifact {
 	out := snapshot.Artifact{
-		ID: a.ID, Name: a.Name, Image: a.Image, Digest: a.Digest, Platform: a.Platform, Size: a.Size, Added: a.Added,
-		Settings: snapshot.ArtifactSettings(a.Settings), Prepared: prepared,
+		ID: art.ID, Name: art.Name, Image: art.Image, Digest: art.Digest, Platform: art.Platform, Size: art.Size, Added: art.Added,
+		Settings: snapshot.ArtifactSettings(art.Settings), Prepared: prepared, Source: art.Source.Kind,
 	}
-	if !a.LastUsed.IsZero() {
-		t := a.LastUsed
+	// What smolvm pulled from may be a door that was open for that pull alone.
+	switch art.Source.Kind {
+	case cache.FromRecipe:
+		out.Recipe, out.Image = art.Source.Recipe, "recipe "+art.Source.Recipe
+		out.Stale = a.known.stale(a.paths.recipes(), art.Source.Recipe, art.Source.RecipeHash)
+	case cache.FromRegistry, cache.FromEngine:
+		out.Image = art.Source.Ref
+	}
+	if !art.LastUsed.IsZero() {
+		t := art.LastUsed
 		out.LastUsed = &t
 	}
-	if a.Problem != "" {
-		out.Problem = &snapshot.Problem{What: a.Name, Why: a.Problem, Cure: "add it again, or remove it"}
+	if art.Problem != "" {
+		out.Problem = &snapshot.Problem{What: art.Name, Why: art.Problem, Cure: "add it again, or remove it"}
 	}
 	return out
 }

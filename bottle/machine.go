@@ -312,10 +312,16 @@ func (p *pristine) of(ctx context.Context, path string) (string, error) {
 	return hash, nil
 }
 
-// makeRoot gives this start its own copy of the agent root. smolvm shares that
-// folder with the guest read-write, so the copy is made anew for each start
-// and compared with the installation's.
+// makeRoot gives this start its own copy of the agent root.
 func (r *Rack) makeRoot(ctx context.Context, in *smolvm.Install, id string) (string, error) {
+	return r.CopyRoot(ctx, in, filepath.Join(r.cfg.Paths.folder(id), rootName))
+}
+
+// CopyRoot puts a copy of the installation's agent root at root, in place of
+// what is there, and returns its hash. smolvm shares that folder with the guest
+// read-write, so the copy is made anew for each start and each pack, and
+// compared with the installation's.
+func (r *Rack) CopyRoot(ctx context.Context, in *smolvm.Install, root string) (string, error) {
 	if in.AgentRoot == "" {
 		return "", fault.New("starting the VM", "smolvm's agent root folder was not found", "install smolvm again")
 	}
@@ -323,7 +329,6 @@ func (r *Rack) makeRoot(ctx context.Context, in *smolvm.Install, id string) (str
 	if err != nil {
 		return "", fault.Wrap(err, "reading smolvm's agent root", "install smolvm again")
 	}
-	root := filepath.Join(r.cfg.Paths.folder(id), rootName)
 	if err := removeAll(root); err != nil {
 		return "", err
 	}

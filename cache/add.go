@@ -117,6 +117,14 @@ func (l *Library) add(ctx context.Context, path string, o AddOptions) (Artifact,
 	return l.enter(ctx, a, file, nameOfFile(path))
 }
 
+// CheckName says whether an artifact could get that name now; empty is fine.
+func (l *Library) CheckName(name string) error {
+	if err := l.nameFree(name); err != nil {
+		return failed("naming an artifact", err)
+	}
+	return nil
+}
+
 // nameFree says early what enter would say late.
 func (l *Library) nameFree(name string) error {
 	if name == "" {
@@ -229,6 +237,9 @@ func sameDevice(f *os.File, dir string) bool {
 	y, ok2 := b.Sys().(*syscall.Stat_t)
 	return ok1 && ok2 && x.Dev == y.Dev
 }
+
+// FreeSpace is what the disk of a folder has left for this user, in bytes.
+func FreeSpace(dir string) (int64, error) { return freeSpace(dir) }
 
 func freeSpace(dir string) (int64, error) {
 	var st unix.Statfs_t

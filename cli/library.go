@@ -15,7 +15,7 @@ import (
 
 func (c *commands) library() *cobra.Command {
 	cmd := &cobra.Command{Use: "library", Short: "the artifacts that bottles are launched from", RunE: noVerb}
-	cmd.AddCommand(c.libraryLs(), c.libraryAdd(), c.libraryPack(), c.libraryRm(), c.libraryRename(), c.libraryVerify(), c.librarySet(), c.libraryPin(), c.libraryPrune())
+	cmd.AddCommand(c.libraryLs(), c.libraryAdd(), c.libraryPack(), c.libraryMake(), c.libraryRecipes(), c.libraryImages(), c.libraryRm(), c.libraryRename(), c.libraryVerify(), c.librarySet(), c.libraryPin(), c.libraryPrune())
 	return cmd
 }
 
@@ -41,6 +41,9 @@ func (c *commands) libraryLs() *cobra.Command {
 					used = ago(*a.LastUsed, time.Now())
 				}
 				name := a.Name
+				if a.Stale {
+					name += " (stale)"
+				}
 				if a.Problem != nil {
 					name += " (✕ " + c.clean(a.Problem.Why) + ")"
 				}
@@ -85,30 +88,6 @@ func (c *commands) libraryAdd() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "its name in the library (default: the file's)")
-	return cmd
-}
-
-func (c *commands) libraryPack() *cobra.Command {
-	var req control.PackRequest
-	cmd := &cobra.Command{
-		Use: "pack IMAGE", Short: "pack a registry image with smolvm and add it", Args: exactly(1, "name an image"),
-		RunE: c.asking(func(ctx context.Context, client *control.Client, args []string) error {
-			req.Image = args[0]
-			a, err := client.PackArtifact(ctx, req, func(p control.Progress) {
-				if p.Line != "" && !c.json {
-					fmt.Fprintln(c.env.Stderr, c.clean(p.Line))
-				}
-			})
-			if err != nil {
-				return err
-			}
-			return c.printArtifact(a)
-		}),
-	}
-	f := cmd.Flags()
-	f.StringVar(&req.Name, "name", "", "its name in the library (default: the image's)")
-	f.IntVar(&req.CPUs, "cpus", 0, "processors of its machines")
-	f.IntVar(&req.MemMiB, "mem", 0, "memory of its machines in MiB")
 	return cmd
 }
 

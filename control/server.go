@@ -192,6 +192,7 @@ func (s *Server) libraryRoutes(mux *http.ServeMux, answer func(string, func(*htt
 	stream(mux, "POST /v1/library/add", func(r *http.Request, req AddRequest, tell func(any)) (any, error) {
 		return c.AddArtifact(r.Context(), req, telling(tell, progressOf))
 	})
+	makeRoutes(mux, c, answer)
 	stream(mux, "POST /v1/library/pack", func(r *http.Request, req PackRequest, tell func(any)) (any, error) {
 		return c.PackArtifact(r.Context(), req, telling(tell, progressOf))
 	})

@@ -69,8 +69,15 @@ type Core interface {
 
 	// AddArtifact copies the file at path (absolute) into the library.
 	AddArtifact(ctx context.Context, req AddRequest, progress func(Progress)) (snapshot.Artifact, error)
-	// PackArtifact packs a registry image and adds it.
+	// PackArtifact packs an image, of a registry or of the local engine, and adds
+	// it. What was packed of the same image before is returned at once.
 	PackArtifact(ctx context.Context, req PackRequest, progress func(Progress)) (snapshot.Artifact, error)
+	// MakeArtifact builds a recipe on the local engine, packs it and adds it.
+	MakeArtifact(ctx context.Context, req MakeRequest, progress func(Progress)) (snapshot.Artifact, error)
+	// Recipes are what artifacts can be made of.
+	Recipes(ctx context.Context) ([]snapshot.Recipe, error)
+	// Images are those of the local engine that have a name.
+	Images(ctx context.Context) ([]snapshot.Image, error)
 	// RemoveArtifact, RenameArtifact and VerifyArtifact take a name or an ID prefix.
 	RemoveArtifact(ctx context.Context, name string) error
 	RenameArtifact(ctx context.Context, name, to string) (snapshot.Artifact, error)
@@ -168,9 +175,11 @@ type AddRequest struct {
 	Name string `json:"name,omitempty"`
 }
 
-// PackRequest packs a registry image.
+// PackRequest packs an image.
 type PackRequest struct {
 	Image  string `json:"image"`
+	Engine bool   `json:"engine,omitempty"` // of the local engine; else of a registry
+	Again  bool   `json:"again,omitempty"`  // though the library has it
 	Name   string `json:"name,omitempty"`
 	CPUs   int    `json:"cpus,omitempty"`
 	MemMiB int    `json:"mem_mib,omitempty"`
@@ -198,7 +207,7 @@ type PruneReply struct {
 
 // Progress is how far a long operation came.
 type Progress struct {
-	Stage string `json:"stage"`          // "copying", "checking", "packing"
+	Stage string `json:"stage"`          // "building", "packing", "copying", "verifying"
 	Line  string `json:"line,omitempty"` // of a program's own progress, cleaned
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`

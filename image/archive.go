@@ -2,11 +2,10 @@ package image
 
 import (
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -95,27 +94,29 @@ func sum(b []byte) v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h[:])}
 }
 
-// bounded fails once more than left bytes were written.
+// Manifest is the digest of the manifest that a registry serves for the archive.
+func (a *Archive) Manifest() string {
+	raw, err := json.Marshal(a.manifest)
+	if err != nil {
+		return ""
+	}
+	return sum(raw).String()
+}
+
+// ErrTooLarge is what a bounded writer returns.
+var ErrTooLarge = errors.New("the image is larger than the engine said")
+
+// Bound returns a writer to w that fails once more than limit bytes came.
+func Bound(w io.Writer, limit int64) io.Writer { return &bounded{w, limit} }
+
 type bounded struct {
 	w    io.Writer
 	left int64
 }
 
-// errTooLarge is what a bounded writer returns.
-var errTooLarge = errors.New("the image is larger than the engine said")
-
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, errTooLarge
+		return 0, ErrTooLarge
 	}
 	return b.w.Write(p)
-}
-
-// Spool has save write an archive to w, no more than limit bytes of it.
-func Spool(ctx context.Context, w io.Writer, limit int64, save func(ctx context.Context, w io.Writer) error) error {
-	err := save(ctx, &bounded{w: w, left: limit})
-	if errors.Is(err, errTooLarge) {
-		return fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
-	}
-	return err
 }

@@ -34,12 +34,24 @@ func (l library) Remove(ctx context.Context, artifact string) error {
 	return l.app.RemoveArtifact(ctx, artifact)
 }
 
-func (l library) Pack(ctx context.Context, image, name string, progress func(line string)) (snapshot.Artifact, error) {
-	return l.app.PackArtifact(ctx, control.PackRequest{Image: image, Name: name}, func(p control.Progress) {
+func (l library) Pack(ctx context.Context, image string, engine bool, name string, progress func(line string)) (snapshot.Artifact, error) {
+	return l.app.PackArtifact(ctx, control.PackRequest{Image: image, Engine: engine, Name: name}, byLine(progress))
+}
+
+func (l library) Make(ctx context.Context, recipe, base, name string, progress func(line string)) (snapshot.Artifact, error) {
+	return l.app.MakeArtifact(ctx, control.MakeRequest{Recipe: recipe, Base: base, Name: name}, byLine(progress))
+}
+
+func (l library) Images(ctx context.Context) ([]snapshot.Image, error) { return l.app.Images(ctx) }
+
+func (l library) Recipes(ctx context.Context) ([]snapshot.Recipe, error) { return l.app.Recipes(ctx) }
+
+func byLine(progress func(line string)) func(control.Progress) {
+	return func(p control.Progress) {
 		if progress != nil && p.Line != "" {
 			progress(p.Line)
 		}
-	})
+	}
 }
 
 type bottles struct{ *screen }

@@ -42,6 +42,9 @@ type core interface {
 	RenameArtifact(ctx context.Context, name, to string) (snapshot.Artifact, error)
 	RemoveArtifact(ctx context.Context, name string) error
 	PackArtifact(ctx context.Context, req control.PackRequest, progress func(control.Progress)) (snapshot.Artifact, error)
+	MakeArtifact(ctx context.Context, req control.MakeRequest, progress func(control.Progress)) (snapshot.Artifact, error)
+	Images(ctx context.Context) ([]snapshot.Image, error)
+	Recipes(ctx context.Context) ([]snapshot.Recipe, error)
 
 	Begin(ctx context.Context, req control.LaunchRequest, began func(id string)) (snapshot.Bottle, error)
 	Stop(ctx context.Context, bottle string) error
@@ -184,7 +187,7 @@ func (s *screen) verbs() map[tray.Verb]func(target string) {
 		tray.CopyIn: w.ShowCopyIn, tray.CopyOut: w.ShowCopyOut, tray.Activity: w.ShowActivity, tray.Prove: w.ShowProof,
 		tray.Stop: w.Stop, tray.Cancel: w.Stop, tray.Discard: w.Stop, tray.Resume: w.Resume, tray.ShowProblem: w.ShowProblem,
 		tray.Launch: func(artifact string) { w.Launch(artifact, "") }, tray.LaunchOnFolder: w.ShowLaunchOn,
-		tray.Pack: func(string) { w.ShowPack() }, tray.Add: func(string) { w.ShowAdd() },
+		tray.Make: func(string) { w.ShowMake("") }, tray.Pack: func(string) { w.ShowPack() }, tray.Add: func(string) { w.ShowAdd() },
 		tray.Library: func(string) { w.ShowLibrary("") }, tray.Bottles: func(string) { w.ShowBottles("") },
 		tray.Setup: func(string) { w.ShowSetup() }, tray.Quit: func(string) { s.askQuit() },
 	}

@@ -37,6 +37,7 @@ var rules = []struct {
 	{regexp.MustCompile(`^agent operation failed: platform mismatch: `), ErrPlatform},
 	{regexp.MustCompile(`^agent operation failed: (read \.smolmachine|extract sidecar( \(shared\))?): `), ErrBadArtifact},
 	{regexp.MustCompile(`^config operation failed: create from \.smolmachine: `), ErrBadArtifact},
+	{regexp.MustCompile(`^agent operation failed: pull image: `), ErrPull},
 	{regexp.MustCompile(`agent did not become ready within `), ErrTimeout},
 	{regexp.MustCompile(`^streaming output exceeded `), ErrOutput},
 }

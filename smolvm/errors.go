@@ -20,6 +20,7 @@ var (
 	ErrNoSpace        = errors.New("the disk is full")
 	ErrTimeout        = errors.New("no answer in time")
 	ErrOutput         = errors.New("more output than allowed")
+	ErrPull           = errors.New("the image could not be pulled")
 	ErrUsage          = errors.New("smolvm does not take these arguments")
 	ErrUnsupported    = errors.New("this release of smolvm cannot do that")
 )
@@ -93,6 +94,12 @@ var cures = []struct{ sign, cure string }{
 	{"no command given and image", "Give the artifact a command when packing it, or update smolvm"},
 	{"run container detached", "Check that the command named in the artifact exists in it"},
 	{"must be pulled from a registry", "Allow the machine a network, or pack the image first"},
+	{"UNAUTHORIZED", privateCure},
+	{"401 Unauthorized", privateCure},
+	{"DENIED", privateCure},
+	{"MANIFEST_UNKNOWN", "Look at the image's name and tag: the registry has no such image"},
+	{"NAME_UNKNOWN", "Look at the image's name: the registry has no such image"},
+	{"no child with platform", "Choose an image that exists for this computer's processor"},
 	{"packs may not carry secret refs", "Pack the image again without secrets"},
 }
 
@@ -108,6 +115,7 @@ var causeCures = []struct {
 	{ErrBusy, "Close a terminal or wait for a running command, then try again"},
 	{ErrBadArtifact, "Fetch or pack the artifact again"},
 	{ErrOutput, "Write the output to a file in the machine and copy that"},
+	{ErrPull, "Look at the image's name and at the network"},
 	{ErrUsage, "Update Bottlebar or smolvm: they do not fit together"},
 }
 
@@ -128,6 +136,8 @@ func verb(argv []string) string {
 }
 
 const (
+	// The registry says the same of an image that needs a login and of one that is not there.
+	privateCure = "Bring it with docker pull and pack it from the engine, or name user and password for its registry in ~/.config/smolvm/config.toml"
 	nameCure     = "Use letters, digits and single hyphens, beginning and ending with a letter or digit"
 	hiddenValue  = "…"
 	argvShown    = 24  // items of an argument list kept in an error

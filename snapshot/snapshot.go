@@ -148,6 +148,9 @@ type Artifact struct {
 	LastUsed *time.Time       `json:"last_used,omitempty"`
 	Settings ArtifactSettings `json:"settings"`
 	Prepared bool             `json:"prepared"`          // a prepared home lies ready
+	Source   string           `json:"source,omitempty"`  // what it was packed of here: "registry", "engine" or "recipe"
+	Recipe   string           `json:"recipe,omitempty"`  // the recipe's name
+	Stale    bool             `json:"stale,omitempty"`   // the recipe has changed since
 	Problem  *Problem         `json:"problem,omitempty"` // damaged, or not for this computer
 }
 

@@ -35,6 +35,7 @@ func Entries(s snapshot.Snapshot, now time.Time) []Entry {
 	return append(out,
 		Entry{Label: "Launch", Children: artifacts(s, Launch)},
 		Entry{Label: "Launch on Folder", Children: artifacts(s, LaunchOnFolder)},
+		act("Make a Claude Artifact…", Make, ""),
 		act("Pack from Image…", Pack, ""),
 		act("Add Artifact…", Add, ""),
 		separator(),

@@ -71,6 +71,7 @@ func TestTheMenuWhileNothingRuns(t *testing.T) {
 Launch on Folder
   claude-node…   1.2 GB -> launch-on-folder aa
   (lab   90 MB   ✕ made for linux/amd64)
+Make a Claude Artifact… -> make
 Pack from Image… -> pack
 Add Artifact… -> add
 -

@@ -22,6 +22,7 @@ const (
 	Launch         Verb = "launch"
 	LaunchOnFolder Verb = "launch-on-folder"
 
+	Make    Verb = "make" // an artifact of a recipe
 	Pack    Verb = "pack"
 	Add     Verb = "add"
 	Library Verb = "library"

@@ -150,46 +150,6 @@ func choose(d *dialog.FileDialog, win fyne.Window, title, verb string) {
 	d.Resize(win.Canvas().Size())
 }
 
-// ShowPack opens the window that packs an artifact from an image.
-func (w *Windows) ShowPack() {
-	w.present("pack", "Pack from image — Bottlebar", func(win fyne.Window) content {
-		image, name := widget.NewEntry(), widget.NewEntry()
-		image.SetPlaceHolder("node:22-bookworm")
-		name.SetPlaceHolder("as the image is called")
-		output := newTail()
-		var j *job
-		begin := func() {
-			ref := strings.TrimSpace(image.Text)
-			if ref == "" {
-				win.Canvas().Focus(image)
-				return
-			}
-			as := strings.TrimSpace(name.Text)
-			output.clear()
-			j.run("Packing "+look.Clean(ref, 60), func(ctx context.Context, _ func(done, total int64)) error {
-				a, err := w.o.Backend.Library.Pack(ctx, ref, as, output.lines(w.post))
-				if err == nil {
-					w.post(func() { w.ShowLibrary(a.ID) })
-				}
-				return err
-			}, func(err error) {
-				if err != nil {
-					j.trouble(err)
-					return
-				}
-				j.say(good("Packed", "The artifact is in the library."))
-			})
-		}
-		j = newJob(w, win, "Pack", begin)
-		image.OnSubmitted = func(string) { begin() }
-		form := look.Column(look.Group,
-			field("Image", image, "A reference in a registry, or an image of the local Docker engine."),
-			field("Name", name, "What the artifact is called in the library."))
-		root := container.New(footed{}, container.New(stacked{}, look.Pad(form, look.Edge, look.Edge), look.Pad(output.root, 0, look.Edge)), j.root)
-		return content{root: root, size: fyne.NewSize(560, 420), closed: j.stop}
-	})
-}
-
 // footed puts one thing under another that takes the rest.
 type footed struct{}
 

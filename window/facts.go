@@ -24,6 +24,9 @@ func artifactFacts(a snapshot.Artifact, now time.Time) [][2]string {
 		{"Added", look.Clock(a.Added, now)},
 		{"Last used", used},
 	}
+	if a.Stale {
+		out = append(out, [2]string{"Stale", "its recipe has changed since; make it again from Make…"})
+	}
 	if a.Prepared {
 		out = append(out, [2]string{"Start", "prepared: a launch clones a ready copy"})
 	}

@@ -77,7 +77,7 @@ func newLibrary(w *Windows, win fyne.Window) *library {
 
 func (l *library) root() fyne.CanvasObject {
 	tools := look.Sides(
-		look.Row(look.Gap, look.NewButton("Add…", l.choose), look.NewButton("Pack from Image…", l.w.ShowPack)),
+		look.Row(look.Gap, look.NewButton("Add…", l.choose), look.NewButton("Pack from Image…", l.w.ShowPack), look.NewButton("Make…", func() { l.w.ShowMake("") })),
 		container.NewGridWrap(fyne.NewSize(200, look.RowHeight), l.search))
 	top := look.Column(0, look.Pad(tools, look.Gap, look.Edge), look.NewLine(), l.bars)
 	return container.New(stacked{}, top, l.body)
@@ -169,7 +169,8 @@ func (l *library) empty() fyne.CanvasObject {
 	what.Align = fyne.TextAlignCenter
 	drop := look.NewSecond("Or drop one anywhere on this window.")
 	drop.Align = fyne.TextAlignCenter
-	buttons := look.Row(look.Gap, look.NewPrimary("Add a file…", l.choose), look.NewButton("Pack from Image…", l.w.ShowPack))
+	buttons := look.Row(look.Gap, look.NewPrimary("Make a Claude Artifact…", func() { l.w.ShowMake("") }),
+		look.NewButton("Add a file…", l.choose), look.NewButton("Pack from Image…", l.w.ShowPack))
 	return container.NewCenter(look.Column(look.Gap, container.NewCenter(mark), title, what, look.NewSpace(0, look.Gap), container.NewCenter(buttons), drop))
 }
 

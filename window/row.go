@@ -120,9 +120,11 @@ func (r *artifactRow) show(a snapshot.Artifact, selected bool) {
 	r.name.Set(look.Clean(a.Name, 64))
 	r.second.Set(secondLine(a))
 	r.digest.Set(shortDigest(a))
-	r.second.SetColor(look.ColorQuiet)
-	if a.Problem != nil {
+	switch r.second.SetColor(look.ColorQuiet); {
+	case a.Problem != nil:
 		r.second.SetColor(look.ColorFailed)
+	case a.Stale:
+		r.second.SetColor(look.ColorNeedsYou)
 	}
 	r.cells[0].Set(look.Size(a.Size))
 	r.cells[1].Set(look.Ago(a.Added, now))
@@ -144,6 +146,9 @@ func (r *artifactRow) show(a snapshot.Artifact, selected bool) {
 func secondLine(a snapshot.Artifact) string {
 	if a.Problem != nil {
 		return look.Clean(a.Problem.Why, 120)
+	}
+	if a.Stale {
+		return "stale: the " + look.Clean(a.Image, 80) + " has changed since"
 	}
 	return look.Clean(a.Image, 120)
 }

@@ -95,7 +95,7 @@ func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
 		}
 		return look.NewPrimary("Set…", s.credential)
 	case "library":
-		return look.NewPrimary("Add an artifact…", s.w.ShowAdd)
+		return look.Row(look.Gap, look.NewPrimary("Make one…", func() { s.w.ShowMake("") }), look.NewButton("Add a file…", s.w.ShowAdd))
 	case "retry":
 		return look.NewButton("Check again", s.recheck)
 	}

@@ -91,9 +91,25 @@ func (w *world) Add(ctx context.Context, path string, progress func(done, total 
 }
 func (w *world) Rename(_ context.Context, a, n string) error { return w.did("rename %s %s", a, n) }
 func (w *world) Remove(_ context.Context, a string) error    { return w.did("remove %s", a) }
-func (w *world) Pack(_ context.Context, image, name string, progress func(string)) (snapshot.Artifact, error) {
+func (w *world) Pack(_ context.Context, image string, engine bool, name string, progress func(string)) (snapshot.Artifact, error) {
 	progress("Pulling \x1b[1mlayer")
-	return snapshot.Artifact{ID: "packed"}, w.did("pack %s as %q", image, name)
+	return snapshot.Artifact{ID: "packed"}, w.did("pack %s as %q, engine %v", image, name, engine)
+}
+
+func (w *world) Make(_ context.Context, recipe, base, name string, progress func(string)) (snapshot.Artifact, error) {
+	progress("Step 1/12")
+	return snapshot.Artifact{ID: "made"}, w.did("make %s on %q as %q", recipe, base, name)
+}
+
+func (w *world) Images(context.Context) ([]snapshot.Image, error) {
+	return []snapshot.Image{{Ref: "node:22", Size: 220e6, Fits: true}, {Ref: "other:1", Size: 1e6}}, w.err
+}
+
+func (w *world) Recipes(context.Context) ([]snapshot.Recipe, error) {
+	return []snapshot.Recipe{
+		{Name: "claude", Title: "Claude Code on a small Debian"}, {Name: "mine", Own: true, Base: "debian:13", Made: []string{"mine"}, Stale: []string{"mine"}},
+		{Name: "typo", Own: true, Problem: &snapshot.Problem{What: "reading the recipe typo", Why: "line 1: there is no setting titel", Cure: "correct it"}},
+	}, w.err
 }
 
 func (w *world) Launch(_ context.Context, a, f string) (string, error) {
@@ -279,7 +295,7 @@ func TestAnEmptyLibrarySaysWhatToDo(t *testing.T) {
 	w, _, _ := setUp(t)
 	w.ShowLibrary("")
 	root := w.open["library"].Content()
-	for _, want := range []string{"No artifacts yet", "[Add a file…]", "[Pack from Image…]", "Or drop one anywhere on this window."} {
+	for _, want := range []string{"No artifacts yet", "[Make a Claude Artifact…]", "[Add a file…]", "[Pack from Image…]", "Or drop one anywhere on this window."} {
 		if !shows(root, want) {
 			t.Errorf("lacks %q: %q", want, texts(root))
 		}
@@ -644,11 +660,56 @@ func TestPackShowsWhatIsPrintedAndThenTheArtifact(t *testing.T) {
 	press(t, win.Content(), "Pack")
 	l.until(t, "the library", func() bool { return w.open["library"] != nil })
 	l.until(t, "the end", func() bool { return shows(win.Content(), "Packed") })
-	if got := wo.all(); got != `pack node:22 as ""` {
+	if got := wo.all(); got != `pack node:22 as "", engine false` {
 		t.Errorf("did %s", got)
 	}
 	if !shows(win.Content(), "Pulling �[1mlayer") {
 		t.Errorf("the output is missing or not cleaned: %q", texts(win.Content()))
+	}
+}
+
+func TestPackOffersTheEnginesImagesThatFit(t *testing.T) {
+	w, wo, l := setUp(t)
+	w.ShowPack()
+	win := w.open["pack"]
+	p := win.view.(*packing)
+	p.where.SetSelected(inEngine)
+	l.until(t, "the images", func() bool { return len(p.choice.Options) == 1 })
+	if !shows(win.Content(), "1 image; 1 other is for another processor. The engine hands it to smolvm; nothing is uploaded.") {
+		t.Errorf("shows %q", texts(win.Content()))
+	}
+	press(t, win.Content(), "Pack") // none chosen: nothing done
+	p.choice.SetSelectedIndex(0)
+	press(t, win.Content(), "Pack")
+	l.until(t, "the end", func() bool { return shows(win.Content(), "Packed") })
+	if got := wo.all(); got != `pack node:22 as "", engine true` {
+		t.Errorf("did %s", got)
+	}
+}
+
+func TestMakeTakesTheShippedRecipeUnlessOneIsChosen(t *testing.T) {
+	w, wo, l := setUp(t)
+	w.ShowMake("")
+	win := w.open["make"]
+	m := win.view.(*making)
+	l.until(t, "the recipes", func() bool { return m.recipe.Selected == "claude" })
+	if !shows(win.Content(), "Claude Code on a small Debian") {
+		t.Errorf("shows %q", texts(win.Content()))
+	}
+	m.recipe.SetSelected("typo")
+	press(t, win.Content(), "Make") // it has a problem: nothing done
+	if !strings.Contains(m.hint.Text, "There is no setting titel") && !strings.Contains(m.hint.Text, "there is no setting titel") {
+		t.Errorf("hints %q", m.hint.Text)
+	}
+	m.recipe.SetSelected("mine")
+	if m.hint.Text != "Changed since mine was made." || m.base.PlaceHolder != "debian:13" {
+		t.Errorf("hints %q, base %q", m.hint.Text, m.base.PlaceHolder)
+	}
+	m.base.SetText("debian:14")
+	press(t, win.Content(), "Make")
+	l.until(t, "the end", func() bool { return shows(win.Content(), "Made") })
+	if got := wo.all(); got != `make mine on "debian:14" as ""` {
+		t.Errorf("did %s", got)
 	}
 }
 

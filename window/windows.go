@@ -20,9 +20,15 @@ type Library interface {
 	Add(ctx context.Context, path string, progress func(done, total int64)) (snapshot.Artifact, error)
 	Rename(ctx context.Context, artifact, name string) error
 	Remove(ctx context.Context, artifact string) error
-	// Pack makes an artifact from an image and adds it. progress is told
-	// what smolvm prints, line by line.
-	Pack(ctx context.Context, image, name string, progress func(line string)) (snapshot.Artifact, error)
+	// Pack makes an artifact from an image, of a registry or of the local
+	// container engine, and adds it. progress is told what smolvm prints, line
+	// by line.
+	Pack(ctx context.Context, image string, engine bool, name string, progress func(line string)) (snapshot.Artifact, error)
+	// Make builds a recipe, packs it and adds it; an empty base is the recipe's.
+	Make(ctx context.Context, recipe, base, name string, progress func(line string)) (snapshot.Artifact, error)
+	// Images are those of the local engine, Recipes what Make can make.
+	Images(ctx context.Context) ([]snapshot.Image, error)
+	Recipes(ctx context.Context) ([]snapshot.Recipe, error)
 }
 
 // Bottles starts and ends bottles. Bottles go by their ID.
