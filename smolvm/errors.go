@@ -137,7 +137,7 @@ func verb(argv []string) string {
 
 const (
 	// The registry says the same of an image that needs a login and of one that is not there.
-	privateCure = "Bring it with docker pull and pack it from the engine, or name user and password for its registry in ~/.config/smolvm/config.toml"
+	privateCure  = "Bring it with docker pull and pack it from the engine, or name user and password for its registry in ~/.config/smolvm/config.toml"
 	nameCure     = "Use letters, digits and single hyphens, beginning and ending with a letter or digit"
 	hiddenValue  = "…"
 	argvShown    = 24  // items of an argument list kept in an error
