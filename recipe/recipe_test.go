@@ -3,6 +3,7 @@ package recipe
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -155,7 +156,7 @@ func TestTheContextHoldsTheRecipeAndTheHelper(t *testing.T) {
 	got := map[string]string{}
 	for tr := tar.NewReader(&b); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -3,7 +3,6 @@ package smolvm
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +18,11 @@ func (v Version) subject(verb, name string, flags ...string) []string {
 }
 
 func createArgs(v Version, o CreateOptions) ([]string, error) {
-	if err := checkCreate(v, o); err != nil {
+	check := checkCreate
+	if o.Archive != "" {
+		check = checkArchive
+	}
+	if err := check(v, o); err != nil {
 		return nil, err
 	}
 	var flags []string
@@ -59,12 +62,8 @@ func checkCreate(v Version, o CreateOptions) error {
 		return err
 	}
 	switch {
-	case len(slices.DeleteFunc([]string{o.From, o.Image, o.Archive}, func(s string) bool { return s == "" })) != 1:
+	case (o.From == "") == (o.Image == ""):
 		return fmt.Errorf("creating %s: exactly one of artifact and image is needed", o.Name)
-	case o.Archive != "" && !v.PacksArchives():
-		return &UnsupportedError{v, "packing an image from an archive", ""}
-	case o.Archive != "" && !filepath.IsAbs(o.Archive):
-		return fmt.Errorf("creating %s: the path of the archive is not absolute", o.Name)
 	case o.From != "" && !filepath.IsAbs(o.From):
 		return fmt.Errorf("creating %s: the path of the artifact is not absolute", o.Name)
 	case o.Image != "" && !plainReference(o.Image):
@@ -83,6 +82,24 @@ func checkCreate(v Version, o CreateOptions) error {
 	}
 	if o.Hop == HopSocket {
 		return checkSocket(v, o)
+	}
+	return nil
+}
+
+// checkArchive judges a machine that is only made to be packed.
+func checkArchive(v Version, o CreateOptions) error {
+	if err := CheckName(o.Name); err != nil {
+		return err
+	}
+	switch {
+	case !v.PacksArchives():
+		return &UnsupportedError{v, "packing an image from an archive", ""}
+	case o.From != "" || o.Image != "":
+		return fmt.Errorf("creating %s: exactly one of artifact and image is needed", o.Name)
+	case o.Hop != HopNone || o.Isolated || len(o.AllowCIDR)+len(o.Env) > 0:
+		return fmt.Errorf("creating %s: a machine of an archive has no network, no pipe and no variables", o.Name)
+	case !filepath.IsAbs(o.Archive):
+		return fmt.Errorf("creating %s: the path of the archive is not absolute", o.Name)
 	}
 	return nil
 }

@@ -32,10 +32,7 @@ func (c *Client) Pack(ctx context.Context, o PackOptions, progress func(line str
 			return &fs.PathError{Op: "pack", Path: f, Err: fs.ErrExist}
 		}
 	}
-	if err := os.MkdirAll(c.home.Dir, 0o700); err != nil {
-		return fmt.Errorf("home of the packing machine: %w", err)
-	}
-	if err := c.home.linkTemplate(c.in.StorageTemplate); err != nil {
+	if err := c.packHome(); err != nil {
 		return fmt.Errorf("home of the packing machine: %w", err)
 	}
 	defer func() {
@@ -60,6 +57,13 @@ func (c *Client) Pack(ctx context.Context, o PackOptions, progress func(line str
 		_ = os.Remove(o.base())
 	}
 	return nil
+}
+
+func (c *Client) packHome() error {
+	if err := os.MkdirAll(c.home.Dir, 0o700); err != nil {
+		return err
+	}
+	return c.home.linkTemplate(c.in.StorageTemplate)
 }
 
 // packMachine is the machine that an archive is packed from. It lives in the

@@ -107,7 +107,8 @@ func (w *world) Images(context.Context) ([]snapshot.Image, error) {
 
 func (w *world) Recipes(context.Context) ([]snapshot.Recipe, error) {
 	return []snapshot.Recipe{
-		{Name: "claude", Title: "Claude Code on a small Debian"}, {Name: "mine", Own: true, Base: "debian:13", Made: []string{"mine"}, Stale: []string{"mine"}},
+		{Name: "claude", Title: "Claude Code on a small Debian"},
+		{Name: "mine", Own: true, Base: "debian:13", Made: []string{"mine"}, Stale: []string{"mine"}},
 		{Name: "typo", Own: true, Problem: &snapshot.Problem{What: "reading the recipe typo", Why: "line 1: there is no setting titel", Cure: "correct it"}},
 	}, w.err
 }
