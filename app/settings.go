@@ -26,6 +26,8 @@ type Settings struct {
 	Hop        string `toml:"hop"`         // "ssh-agent" (default) or "mount-socket"
 	Permission string `toml:"permission"`  // Claude's permission mode for a launch that names none
 
+	OptionIsMeta bool `toml:"option_is_meta"` // Option sends ESC before the key, and types no accents
+
 	UpstreamProxy   string   `toml:"upstream_proxy"`    // "http://host:port", "none", or empty: the Mac's own
 	NoUpstreamProxy []string `toml:"no_upstream_proxy"` // hosts that are reached without it
 	ExtraRoots      string   `toml:"extra_roots"`       // path of a PEM file: further root certificates
@@ -53,6 +55,10 @@ const settingsTemplate = `# Bottlebar's settings. Changes apply to the next laun
 # subnet = "10.231.0.0/16"                  # the sidecars' networks are cut from it
 # hop = "ssh-agent"                         # or "mount-socket" (smolvm 1.8.0 and later)
 # permission = "auto"                       # Claude's permission mode: default, acceptEdits, plan, auto, bypassPermissions
+
+# On a Mac Option types accents. As Meta it sends what emacs, bash and readline
+# expect of it. Windows that are opened from then on take it.
+# option_is_meta = true
 
 # Behind a company's proxy. When absent, the Mac's own proxy is used. A name and
 # a password do not belong here: bottlebar proxy login NAME.
@@ -99,6 +105,13 @@ func readSettings(path string) (Settings, error) {
 		return s, fault.New("reading "+path, why, "correct that line, or remove the file to start afresh")
 	}
 	return s, s.check(path)
+}
+
+// OptionIsMeta says whether Option on a Mac is Meta in windows that open now.
+// A file that cannot be read is told of where it matters more.
+func (a *App) OptionIsMeta() bool {
+	s, err := a.settings()
+	return err == nil && s.OptionIsMeta
 }
 
 func (s Settings) check(path string) error {

@@ -46,3 +46,26 @@ func TestUnknownSettingsStayInTheFile(t *testing.T) {
 		t.Errorf("the file is now %q", b)
 	}
 }
+
+func TestOptionIsMetaFollowsTheFileAtOnce(t *testing.T) {
+	a := &App{paths: Paths{Settings: filepath.Join(t.TempDir(), "settings.toml")}}
+	if a.OptionIsMeta() {
+		t.Error("Option is Meta though nobody said so")
+	}
+	template, err := os.ReadFile(a.paths.Settings)
+	if err != nil || !strings.Contains(string(template), "# option_is_meta = true\n") {
+		t.Fatalf("the template does not name it: %v", err)
+	}
+	for _, want := range []bool{true, false} {
+		text := template
+		if want {
+			text = []byte(strings.Replace(string(template), "# option_is_meta", "option_is_meta", 1))
+		}
+		if err := os.WriteFile(a.paths.Settings, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.OptionIsMeta(); got != want {
+			t.Errorf("the file says %v, the app %v", want, got)
+		}
+	}
+}

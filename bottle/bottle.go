@@ -36,6 +36,7 @@ type Bottle struct {
 	screen    string // the title that the session's program gave its terminal
 	rang      bool   // its bell rang, and nobody has typed since
 	hooked    bool   // hooks tell what the session does
+	lineSays  lineSays
 	activity  snapshot.SessionState
 	exit      *int
 	transfer  *snapshot.Transfer
@@ -123,7 +124,7 @@ func (b *Bottle) View() snapshot.Bottle {
 		ID: b.id, Name: b.name, State: b.state, Session: b.activity, Artifact: e.Artifact, ArtifactID: e.ArtifactID,
 		Simulated: e.Simulated, Driver: driver, Isolation: b.isolation, ProvedAt: e.ProvedAt, StartedAt: e.Started, CreatedAt: e.Created,
 		Release: e.Release, Folder: e.Session.Folder, User: e.Session.User, Command: e.Session.Command, Mode: e.Session.Mode,
-		Title: title, Rang: b.rang, ExitCode: b.exit, HelperLost: b.helper, Problem: problem, Transfer: b.transfer,
+		Title: title, Rang: b.rang, Context: b.lineSays.context, Cost: b.lineSays.cost, ExitCode: b.exit, HelperLost: b.helper, Problem: problem, Transfer: b.transfer,
 		Allowed: allowed, Blocked: blocked, Asks: b.asks.view(), Hold: e.Hold, Steps: append([]snapshot.Step(nil), b.steps...),
 	}
 	v.Evidence = e.Evidence

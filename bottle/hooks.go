@@ -39,7 +39,10 @@ func withHooks(command []string) []string {
 	for _, e := range hookEvents {
 		hooks[e] = []matcher{{Hooks: []hook{{Type: "command", Command: helperPath + " hook " + e, Timeout: 5}}}}
 	}
-	settings, err := json.Marshal(map[string]any{"hooks": hooks})
+	settings, err := json.Marshal(map[string]any{
+		"hooks":      hooks,
+		"statusLine": map[string]string{"type": "command", "command": helperPath + " status"}, // shows the person's own
+	})
 	if err != nil {
 		return command
 	}
@@ -64,8 +67,16 @@ func (b *Bottle) heard(m hop.EventMessage) {
 	if m.Name == hop.TerminalEvent {
 		var t hop.TerminalInfo
 		if json.Unmarshal(m.Body, &t) == nil {
+			// One that runs on may be older news than an end that was seen.
+			if t.Name == mainSession && t.Ended != nil {
+				b.ended(t.Ended)
+			}
 			b.saw(t)
 		}
+		return
+	}
+	if m.Name == hop.StatusEvent {
+		b.used(m.Body)
 		return
 	}
 	var in hookInput

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"bottlebar.app/hop"
+	"bottlebar.app/internal/frame"
 	"bottlebar.app/snapshot"
 )
 
@@ -53,5 +54,23 @@ func TestATerminalsWordsCountUntilAHookIsHeard(t *testing.T) {
 		if v := b.View(); v.Rang != rang || v.Session != snapshot.Working {
 			t.Errorf("the bell: %v in the state %q, want %v", v.Rang, v.Session, rang)
 		}
+	}
+}
+
+func TestAnEndThatIsToldCountsAtOnceAndOlderNewsDoesNotUndoIt(t *testing.T) {
+	b := newBottle(&Rack{cfg: Config{Changed: func() {}}}, &entry{})
+	tell := func(i hop.TerminalInfo) {
+		body, _ := json.Marshal(i)
+		b.heard(hop.EventMessage{Name: hop.TerminalEvent, Body: body})
+	}
+	tell(hop.TerminalInfo{Name: "shell-1", Ended: &frame.Status{Code: 9}})
+	if v := b.View(); v.ExitCode != nil {
+		t.Errorf("a further shell's end is the session's: %d", *v.ExitCode)
+	}
+	tell(hop.TerminalInfo{Name: mainSession, Rang: true})
+	tell(hop.TerminalInfo{Name: mainSession, Ended: &frame.Status{Code: 7}})
+	tell(hop.TerminalInfo{Name: mainSession, Rang: true})
+	if v := b.View(); v.ExitCode == nil || *v.ExitCode != 7 || v.Session != snapshot.Ended || v.Rang {
+		t.Errorf("after the end it is shown as %+v", v)
 	}
 }

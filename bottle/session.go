@@ -162,6 +162,8 @@ func (b *Bottle) startSession(ctx context.Context, l *live, folder string) error
 	if err := b.save(func(e *entry) { e.Session = sess }); err != nil {
 		return err
 	}
+	// Before it starts: its end may be told before openMain is back.
+	b.set(func() { b.activity, b.lineSays = snapshot.Idle, lineSays{} })
 	if err := b.openMain(ctx, s, false); err != nil {
 		var f *frame.Failure
 		if !errors.As(err, &f) {
@@ -174,9 +176,7 @@ func (b *Bottle) startSession(ctx context.Context, l *live, folder string) error
 				Cure: "set the artifact's command, or open a shell with bottlebar exec -t " + b.name + " -- sh",
 			}
 		})
-		return nil
 	}
-	b.set(func() { b.activity = snapshot.Idle })
 	return nil
 }
 
@@ -352,7 +352,7 @@ func (b *Bottle) ended(st *frame.Status) {
 	}
 	b.set(func() {
 		if st == nil {
-			b.exit, b.activity = nil, snapshot.Idle
+			b.exit, b.activity, b.lineSays = nil, snapshot.Idle, lineSays{} // started again
 			return
 		}
 		code := st.Code

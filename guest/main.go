@@ -20,6 +20,7 @@ const (
 	maxConfig    = 1 << 20
 	readyTimeout = 10 * time.Second
 	verbRun      = "run"
+	verbStatus   = "status"
 	// verbServe is run, with the configuration on descriptor 3 and a word on
 	// descriptor 4 once it listens.
 	verbServe = "serve-detached"
@@ -29,7 +30,7 @@ const (
 // Main is the helper's command. It returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		_, _ = fmt.Fprintln(stderr, "usage: bottlebar-guest start|run|hook [NAME]|version")
+		_, _ = fmt.Fprintln(stderr, "usage: bottlebar-guest start|run|hook [NAME]|status|version")
 		return 2
 	}
 	var err error
@@ -41,14 +42,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case verbServe:
 		err = serveDetached()
 	case "hook":
-		socket, name := hop.DefaultEvents, ""
-		if s := os.Getenv("BOTTLEBAR_EVENTS"); s != "" {
-			socket = s
-		}
-		if len(args) > 1 {
-			name = args[1]
-		}
-		err = hook(socket, name, stdin, stdout)
+		err = hook(eventSocket(), strings.Join(args[1:min(len(args), 2)], ""), stdin, stdout)
+	case verbStatus:
+		err = statusLine(context.Background(), eventSocket(), stdin, stdout)
 	case "version":
 		_, _ = fmt.Fprintln(stdout, Version)
 	case verbUnpack, verbPack, verbSeed:
@@ -62,6 +58,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// eventSocket is where the helper listens for what hooks have to tell.
+func eventSocket() string {
+	if s := os.Getenv("BOTTLEBAR_EVENTS"); s != "" {
+		return s
+	}
+	return hop.DefaultEvents
 }
 
 // readConfig takes one JSON object and no more: the input may stay open.

@@ -96,6 +96,10 @@ type TerminalInfo struct {
 // terminal that has something new to tell.
 const TerminalEvent = "terminal"
 
+// StatusEvent is the name of an event whose body is what Claude Code gives the
+// command of its status line.
+const StatusEvent = "status"
+
 // Place says what a destination path means.
 type Place string
 

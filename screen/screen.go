@@ -95,7 +95,7 @@ func Run(ctx context.Context, f fyne.App, a *app.App, o Options) error {
 	s.windows = window.New(window.Options{App: f, Backend: s.backend(), Post: fyne.Do, Now: time.Now})
 	s.sessions = session.New(session.Options{
 		App: f, Backend: sessions{s}, Opener: s.windows, Post: fyne.Do, Now: time.Now, Mac: runtime.GOOS == "darwin", Version: o.Version,
-		FontCache: a.FontCache(),
+		FontCache: a.FontCache(), OptionIsMeta: a.OptionIsMeta,
 	})
 	s.tray = tray.New(tray.Options{
 		Host: tray.OnDesktop(d), Actions: s, Post: fyne.Do, Now: time.Now, Template: runtime.GOOS == "darwin",

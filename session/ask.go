@@ -30,12 +30,23 @@ func (v *view) ask(m look.Message) {
 		}
 	}
 	v.asked++
-	v.asking = m
+	v.asking, v.pastes = m, false
 	v.show()
 }
 
 // doubtful asks before text is pasted that may do more than one thinks.
-func (v *view) doubtful(d terminal.PasteDoubt, paste func()) { v.ask(pasting(d, paste)) }
+func (v *view) doubtful(d terminal.PasteDoubt, paste func()) {
+	v.ask(pasting(d, paste))
+	v.pastes = true
+}
+
+// forgetPaste takes back a question about a paste: no program is there to take
+// it any more.
+func (v *view) forgetPaste() {
+	if v.pastes {
+		v.asking, v.pastes = look.Message{}, false
+	}
+}
 
 // pasting is the question about a doubtful paste.
 func pasting(d terminal.PasteDoubt, paste func()) look.Message {

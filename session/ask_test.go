@@ -52,6 +52,22 @@ func TestDoubtfulPastesAreAskedAbout(t *testing.T) {
 	}
 }
 
+func TestAPasteIsNotAskedAboutOnceNobodyIsThereToTakeIt(t *testing.T) {
+	w, wo, l := setup(t)
+	v := open(t, w, wo, l)
+	v.term.Paste(strings.Repeat("x\n", 12))
+	_ = wo.last().out.Close()
+	l.until(t, "the end", func() bool { return v.phase == ended })
+	if v.asking.Title != "" {
+		t.Errorf("%q stays after the session's end", v.asking.Title)
+	}
+	v.offered("text", func() {})
+	w.Update(with())
+	if v.phase != removed || v.asking.Title == "" {
+		t.Error("what a program put on the clipboard cannot be taken back once its bottle is gone")
+	}
+}
+
 func TestALinkWhoseAddressWasNotSeenIsShownFirst(t *testing.T) {
 	w, wo, l := setup(t)
 	v := open(t, w, wo, l)

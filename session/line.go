@@ -16,7 +16,7 @@ import (
 type statusLine struct {
 	v     *view
 	root  *fyne.Container
-	left  []*look.Part // state, bottle, caveat, artifact, proof, activity
+	left  []*look.Part // state, bottle, caveat, artifact, proof, activity, usage
 	right []*look.Part // what passes: a copy with its Cancel, or the size of letters
 }
 
@@ -30,6 +30,7 @@ func newStatusLine(v *view) *statusLine {
 		look.NewPart("", func() { o.ShowLibrary(v.bottle.ArtifactID) }),
 		look.NewPart("", v.toProof),
 		look.NewPart("", func() { o.ShowActivity(v.k.bottle) }),
+		look.NewPart("", v.toBottles),
 	}
 	l.right = []*look.Part{look.NewPart("", nil), look.NewPart("", v.cancelCopy)}
 	l.transient("", false)
@@ -43,7 +44,7 @@ func newStatusLine(v *view) *statusLine {
 }
 
 func (l *statusLine) show(s line) {
-	for i, p := range []piece{s.state, s.bottle, s.caveat, s.artifact, s.proof, s.activity} {
+	for i, p := range []piece{s.state, s.bottle, s.caveat, s.artifact, s.proof, s.activity, s.usage} {
 		l.left[i].Set(p.shape, p.label, p.color)
 	}
 	l.root.Refresh()

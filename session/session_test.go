@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/test"
 
@@ -181,6 +182,29 @@ func painted(w *Windows, k key) *view {
 	win.Resize(fyne.NewSize(420, 260)) // a small one is painted sooner
 	win.Canvas().Capture()
 	return win.view
+}
+
+func TestANewWindowTakesTheSettingOfOption(t *testing.T) {
+	w, wo, l := setup(t)
+	meta := false
+	w.o.Mac, w.o.OptionIsMeta = true, func() bool { return meta }
+	optionB := func(v *view) string {
+		v.term.KeyDown(&fyne.KeyEvent{Name: fyne.KeyB})
+		v.term.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyB, Modifier: fyne.KeyModifierAlt})
+		v.term.TypedRune('∫')
+		l.until(t, "what was typed", func() bool { return wo.last().typed() != "" })
+		return wo.last().typed()
+	}
+	if got := optionB(open(t, w, wo, l)); got != "∫" {
+		t.Errorf("Option and B typed %q, want its character", got)
+	}
+	meta = true
+	w.Shell("b1")
+	v := painted(w, key{"b1", "shell-1"})
+	l.until(t, "the shell", func() bool { return v.phase == live })
+	if got := optionB(v); got != "\x1bb" {
+		t.Errorf("Option as Meta and B typed %q in a new window", got)
+	}
 }
 
 func TestOpeningJoinsTheSessionOnceAndClosingHidesIt(t *testing.T) {
@@ -438,16 +462,18 @@ func TestEachPartOfTheStatusLineOpensWhatItNames(t *testing.T) {
 	v := open(t, w, wo, l)
 	b := bottle()
 	b.Allowed, b.Simulated = 4, true
+	full, cost := 42, 0.314
+	b.Context, b.Cost = &full, &cost
 	w.Update(with(b))
 	var labels []string
 	for _, p := range v.line.left {
 		labels = append(labels, p.Label())
 		p.Tapped(nil)
 	}
-	if got := strings.Join(labels, "|"); got != "working|docs-fix|simulated: no VM|claude-node|proved 11:48|4 ok · 0 blocked" {
+	if got := strings.Join(labels, "|"); got != "working|docs-fix|simulated: no VM|claude-node|proved 11:48|4 ok · 0 blocked|ctx 42 % · $0.31" {
 		t.Errorf("says %s", got)
 	}
-	if got := strings.Join(wo.opened, "|"); got != "bottles b1|bottles b1|library aa|proof b1|activity b1" {
+	if got := strings.Join(wo.opened, "|"); got != "bottles b1|bottles b1|library aa|proof b1|activity b1|bottles b1" {
 		t.Errorf("opened %s", got)
 	}
 }

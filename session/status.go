@@ -21,7 +21,7 @@ type piece struct {
 
 // line is the status line as data. An empty label hides its part.
 type line struct {
-	state, bottle, artifact, proof, activity, caveat piece
+	state, bottle, artifact, proof, activity, usage, caveat piece
 }
 
 // status says what the status line shows for b.
@@ -41,6 +41,7 @@ func status(b snapshot.Bottle, now time.Time) line {
 	p := look.Proof(b, now)
 	l.proof = piece{p.Shape, p.Word, p.Color}
 	l.activity = piece{label: look.Traffic(b), color: look.ColorQuiet}
+	l.usage = piece{label: look.Usage(b), color: look.ColorQuiet}
 	l.caveat = piece{label: look.Caveats(b), color: look.ColorNeedsYou}
 	return l
 }

@@ -44,6 +44,7 @@ type view struct {
 	drops   look.Message // what could not be copied; shown while it has a title
 	asking  look.Message // about a paste, a link or the clipboard; shown while it has a title
 	asked   int          // counts questions
+	pastes  bool         // the question is about a paste
 	find    *findBar
 	bottle  snapshot.Bottle
 	phase   phase
@@ -62,6 +63,7 @@ func newView(w *Windows, k key, win fyne.Window) *view {
 	v.term = terminal.New(terminal.Options{
 		Post: w.post, Fonts: w.fonts, Theme: termTheme(), TextSize: look.BodySize,
 		Name: "Bottlebar", Version: w.o.Version, Mac: w.o.Mac,
+		OptionIsMeta: w.o.OptionIsMeta != nil && w.o.OptionIsMeta(),
 	})
 	v.term.OnEnd = v.ended
 	v.term.OnTextSize = func(float32) { v.line.zoom(v.term.TextSize()) }
@@ -127,6 +129,7 @@ func (v *view) update(b snapshot.Bottle) {
 func (v *view) gone() {
 	if v.phase != removed {
 		v.phase = removed
+		v.forgetPaste()
 		v.bottle.State = snapshot.Stopped
 		v.show()
 	}
@@ -187,6 +190,7 @@ func (v *view) ended(err error) {
 		return
 	}
 	v.phase, v.cause = ended, nil
+	v.forgetPaste()
 	if err != nil {
 		v.phase, v.cause = cutOff, err
 	} else if x, ok := v.conn.(Exiter); ok {

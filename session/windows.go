@@ -57,6 +57,9 @@ type Options struct {
 	Now     func() time.Time
 	Mac     bool   // Command is the key of shortcuts
 	Version string // told to programs that ask for the terminal's version
+	// OptionIsMeta says for each new window whether Option on a Mac is Meta
+	// and types no accents; nil is no.
+	OptionIsMeta func() bool
 	// FontCache is where the index of the system's fonts is kept; empty is
 	// the user's cache folder.
 	FontCache string

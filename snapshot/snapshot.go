@@ -78,16 +78,18 @@ type Bottle struct {
 	ProvedAt   *time.Time   `json:"proved_at,omitempty"`
 	StartedAt  *time.Time   `json:"started_at"` // nil until it was ready once
 	CreatedAt  time.Time    `json:"created_at"`
-	Release    string       `json:"release"`             // smolvm's version
-	Folder     string       `json:"folder,omitempty"`    // the session's folder in the VM
-	User       string       `json:"user,omitempty"`      // the session's user in the VM
-	Command    []string     `json:"command,omitempty"`   // what the session runs
-	Mode       string       `json:"mode,omitempty"`      // Claude's permission mode
-	Title      string       `json:"title,omitempty"`     // guest: the session's window title
-	Rang       bool         `json:"rang,omitempty"`      // the session's bell rang, and nobody has typed since
-	ExitCode   *int         `json:"exit_code,omitempty"` // of the session's process, once it ended
-	Steps      []Step       `json:"steps,omitempty"`     // of the launch, as far as it came
-	Problem    *Problem     `json:"problem,omitempty"`   // why it failed or is in doubt
+	Release    string       `json:"release"`                   // smolvm's version
+	Folder     string       `json:"folder,omitempty"`          // the session's folder in the VM
+	User       string       `json:"user,omitempty"`            // the session's user in the VM
+	Command    []string     `json:"command,omitempty"`         // what the session runs
+	Mode       string       `json:"mode,omitempty"`            // Claude's permission mode
+	Title      string       `json:"title,omitempty"`           // guest: the session's window title
+	Rang       bool         `json:"rang,omitempty"`            // the session's bell rang, and nobody has typed since
+	Context    *int         `json:"context_percent,omitempty"` // guest: how full the model's context is, 0 to 100
+	Cost       *float64     `json:"cost_usd,omitempty"`        // guest: what the session says it has cost
+	ExitCode   *int         `json:"exit_code,omitempty"`       // of the session's process, once it ended
+	Steps      []Step       `json:"steps,omitempty"`           // of the launch, as far as it came
+	Problem    *Problem     `json:"problem,omitempty"`         // why it failed or is in doubt
 	HelperLost bool         `json:"helper_lost,omitempty"`
 	Upstream   string       `json:"test_upstream,omitempty"` // set when the API route goes to a test server
 	Web        bool         `json:"web"`                     // Claude's servers may contact the internet on its behalf

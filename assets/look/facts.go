@@ -35,6 +35,18 @@ func Traffic(b snapshot.Bottle) string {
 	return fmt.Sprintf("%d ok · %d blocked", b.Allowed, b.Blocked)
 }
 
+// Usage is what the session in b says it has used: "ctx 42 % · $0.31".
+func Usage(b snapshot.Bottle) string {
+	var parts []string
+	if p := b.Context; p != nil {
+		parts = append(parts, fmt.Sprintf("ctx %d %%", *p))
+	}
+	if c := b.Cost; c != nil && *c >= 0.005 {
+		parts = append(parts, fmt.Sprintf("$%.2f", *c))
+	}
+	return strings.Join(parts, " · ")
+}
+
 // Folder is the session's folder of b, from the home of its user on: "~/work".
 func Folder(b snapshot.Bottle) string {
 	home := "/home/" + b.User
