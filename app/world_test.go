@@ -44,6 +44,9 @@ type world struct {
 var shared world //nolint:gochecknoglobals // made by TestMain alone
 
 func TestMain(m *testing.M) {
+	if os.Getenv(lineEnv) != "" {
+		runLine()
+	}
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		runServe()
 	}

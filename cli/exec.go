@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,7 +155,7 @@ func failureError(f frame.Failure) error {
 	return &fault.Error{Why: f.Message, Cure: f.Cure, Err: &f}
 }
 
-// detachKey leaves an interactive session: Ctrl-\ pressed twice is passed on.
+// detachKey leaves an interactive session: Ctrl-\, also right behind other keys.
 const detachKey = 0x1c
 
 // interactive shows a guest's terminal in this one. The guest's bytes go
@@ -268,7 +269,8 @@ func (v *viewer) keys(in io.Reader, left chan<- struct{}) {
 			close(left)
 			return
 		}
-		if n == 1 && buf[0] == detachKey {
+		if i := bytes.IndexByte(buf[:n], detachKey); i >= 0 {
+			_ = v.to.Write(frame.Stdin, buf[:i])
 			close(left)
 			return
 		}

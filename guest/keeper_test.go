@@ -263,3 +263,50 @@ func TestTheAppIsToldWhatATerminalSays(t *testing.T) {
 		t.Errorf("listed as %+v, %v", list, err)
 	}
 }
+
+func TestTheAppIsToldAtOnceThatATerminalEndedAndThatABellWasAnswered(t *testing.T) {
+	p := newPair(t)
+	w := p.attach(hop.AttachRequest{Name: "bell", Workdir: shortDir(t), Argv: []string{"sh", "-c", `stty -echo; printf '\a'; read x; read x; exit 7`}})
+	next := func(what string, ok func(hop.TerminalInfo) bool) {
+		t.Helper()
+		for {
+			in, err := p.session.Accept(p.ctx)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			_ = in.Reply(nil)
+			var info hop.TerminalInfo
+			if err := json.Unmarshal(in.Event.Body, &info); err != nil {
+				t.Fatal(err)
+			}
+			if ok(info) {
+				return
+			}
+		}
+	}
+	next("the bell", func(i hop.TerminalInfo) bool { return i.Rang && i.Ended == nil })
+	_, _ = w.term.Write([]byte("\n"))
+	next("that somebody typed", func(i hop.TerminalInfo) bool { return !i.Rang && i.Ended == nil })
+	_, _ = w.term.Write([]byte("\n"))
+	next("the end", func(i hop.TerminalInfo) bool { return i.Ended != nil && i.Ended.Code == 7 })
+}
+
+func TestOnlyTheOneThatTypedLastAnswersForTheTerminal(t *testing.T) {
+	p := newPair(t)
+	large := shell("s")
+	large.Size = frame.Size{Cols: 100, Rows: 30}
+	a := p.attach(large)
+	a.types("echo first=$(stty size)\n")
+	a.sees("first=30 100")
+	b := p.attach(hop.AttachRequest{Name: "s", Size: frame.Size{Cols: 70, Rows: 20}})
+	b.sees("first=30 100") // at its own size, though it has not typed
+	b.types("\x1b[7;9R")   // its terminal's answer to a question that both see
+	a.types("echo still=$(stty size)\n")
+	a.sees("still=30 100")
+	b.types("echo second=$(stty size)\n")
+	b.sees("second=20 70")
+	a.types("\x1b[3;5R\x1b[?997;1n")
+	a.sees("second=20 70") // drawn anew
+	b.types("read -r x; echo got=$x\n\n")
+	b.sees("got=\r\n")
+}

@@ -26,7 +26,7 @@ type said struct {
 	rang   bool   // BEL, likewise
 	mark   string // the shell's last one (OSC 133), "A" to "D"
 	code   int    // of "D"; -1 if it said none
-	told   bool   // the app knows
+	news   bool   // the app does not know yet
 }
 
 // hear takes what was said in the output just written. The caller holds t.mu.
@@ -55,15 +55,22 @@ func (t *terminal) hear() {
 	t.changed(was)
 }
 
-// answered notes that the person typed: what the program wanted was seen. What
-// a viewer's terminal answers by itself is no typing.
-func (t *terminal) answered(p []byte) {
-	if len(p) > 2 && p[0] == 0x1b {
-		switch p[len(p)-1] {
-		case 'c', 'n', 'y', 't', 'I', 'O', '\\', 0x07:
-			return
-		}
+// isReport tells what a viewer's terminal says by itself from what is typed:
+// a cursor position, which shells ask for at each prompt, looks like F3 with a
+// modifier, and is the likelier one.
+func isReport(p []byte) bool {
+	if len(p) < 3 || p[0] != 0x1b || p[1] != '[' && p[1] != ']' && p[1] != 'P' {
+		return false
 	}
+	switch p[len(p)-1] {
+	case 'c', 'n', 'y', 't', 'R', 'I', 'O', '\\', 0x07:
+		return true
+	}
+	return false
+}
+
+// answered notes that the person typed: what the program wanted was seen.
+func (t *terminal) answered() {
 	was := t.said
 	t.said.notice, t.said.rang = "", false
 	t.changed(was)
@@ -71,11 +78,16 @@ func (t *terminal) answered(p []byte) {
 
 func (t *terminal) changed(was said) {
 	if t.said != was {
-		t.said.told = false
-		select {
-		case t.news <- struct{}{}:
-		default:
-		}
+		t.announce()
+	}
+}
+
+// announce has the app told how the terminal is now. The caller holds t.mu.
+func (t *terminal) announce() {
+	t.said.news = true
+	select {
+	case t.news <- struct{}{}:
+	default:
 	}
 }
 
@@ -106,10 +118,10 @@ func (k *keeper) tell(ctx context.Context) {
 // untold returns what the app does not know yet.
 func (t *terminal) untold() (hop.TerminalInfo, bool) {
 	t.mu.Lock()
-	known := t.said.told || t.said == said{}
-	t.said.told = true
+	news := t.said.news
+	t.said.news = false
 	t.mu.Unlock()
-	return t.info(), !known
+	return t.info(), news
 }
 
 // told sends an event about a terminal. One that cannot be sent is no loss:

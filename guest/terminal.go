@@ -43,7 +43,7 @@ type terminal struct {
 	status  *frame.Status
 	ending  bool // hung up on
 	said    said
-	news    chan<- struct{} // the keeper's: said has changed
+	news    chan<- struct{} // the keeper's: said or status has changed
 }
 
 // viewer is one attached stream.
@@ -75,6 +75,7 @@ func (t *terminal) run() {
 	status := ended(t.cmd.ProcessState)
 	t.mu.Lock()
 	t.status = &status
+	t.announce()
 	close(t.over)
 	for _, v := range t.viewers {
 		v.poke()
@@ -126,7 +127,7 @@ func (t *terminal) show(p, replies []byte) []byte {
 		}
 		if !v.lag {
 			v.buf = append(v.buf, p...)
-			answered = true
+			answered = answered || t.leader == nil || t.leader == v
 		}
 		v.poke()
 	}
@@ -236,13 +237,7 @@ func (t *terminal) take(v *viewer) ([]byte, *frame.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v.lag {
-		first := !v.drawn
-		v.lag, v.drawn = false, true
-		if r, ok := t.screen.(replayer); ok && first {
-			return r.AppendReplay(nil, keptLines), nil
-		}
-		// The viewer may have been cut off inside a sequence: cancel it.
-		return t.screen.AppendRedraw([]byte{0x18}), nil
+		return t.picture(v), nil
 	}
 	p := v.buf
 	v.buf = nil
@@ -250,6 +245,63 @@ func (t *terminal) take(v *viewer) ([]byte, *frame.Status) {
 		return nil, t.status
 	}
 	return p, nil
+}
+
+// picture brings a viewer's terminal to what is to be seen. The caller holds t.mu.
+func (t *terminal) picture(v *viewer) []byte {
+	first, screen := !v.drawn, t.screen
+	v.lag, v.drawn = false, true
+	if v.size != t.size {
+		screen = t.fitted(v.size)
+	}
+	if r, ok := screen.(replayer); ok && first {
+		return r.AppendReplay(nil, keptLines)
+	}
+	// The viewer may have been cut off inside a sequence: cancel it.
+	return screen.AppendRedraw([]byte{0x18})
+}
+
+// fitted is a copy of the screen as it looks at another size, for a viewer that
+// has not typed: its own terminal could not tell what lies where.
+func (t *terminal) fitted(size frame.Size) Screen {
+	s := newScreen(t.size)
+	if r, ok := t.screen.(replayer); ok {
+		_, _ = s.Write(r.AppendReplay(nil, keptLines))
+	} else {
+		_, _ = s.Write(t.screen.AppendRedraw(nil))
+	}
+	s.Resize(int(size.Cols), int(size.Rows))
+	return s
+}
+
+// typed notes what comes from a viewer, and says whether it is for the command:
+// a question is answered by the terminal of the one who typed last alone.
+func (t *terminal) typed(v *viewer, p []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if isReport(p) {
+		return t.leader == v || t.leader == nil
+	}
+	t.takeOver(v)
+	t.answered()
+	return true
+}
+
+// takeOver makes v, which types now, the one whose size counts. All are drawn
+// anew where that changes it: to each the lines lie elsewhere now.
+func (t *terminal) takeOver(v *viewer) {
+	if t.leader == v {
+		return
+	}
+	was := t.size
+	t.lead(v)
+	if t.size == was {
+		return
+	}
+	for _, o := range t.viewers {
+		o.lag, o.buf = true, nil
+		o.poke()
+	}
 }
 
 // join adds a viewer. The only one's size counts from the start.
@@ -304,12 +356,9 @@ func (t *terminal) listen(st *hop.Stream, v *viewer) {
 		}
 		switch kind {
 		case frame.Stdin:
-			t.mu.Lock()
-			if t.leader != v {
-				t.lead(v)
+			if !t.typed(v, p) {
+				continue
 			}
-			t.answered(p)
-			t.mu.Unlock()
 			select {
 			case t.input <- append([]byte(nil), p...):
 			case <-t.over:
