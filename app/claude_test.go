@@ -32,13 +32,15 @@ func TestRealClaudeWorksInABottle(t *testing.T) {
 		name, variable, secret string
 		sent                   func(http.Header) string // the credential as the API gets it
 		beta                   bool                     // the client says that it has a subscription
+		look                   string                   // of the window
+		colors                 vt.Colors
 	}{
 		{"token", "CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-real-secret-of-the-person", func(h http.Header) string {
 			return strings.TrimPrefix(h.Get("Authorization"), "Bearer ")
-		}, true},
+		}, true, "dark", vt.Colors{Foreground: vt.RGB{R: 0xec, G: 0xec, B: 0xea}, Background: vt.RGB{R: 0x1e, G: 0x1f, B: 0x22}, Dark: true}},
 		{"API key", "ANTHROPIC_API_KEY", "sk-ant-api03-real-secret-of-the-person", func(h http.Header) string {
 			return h.Get("X-Api-Key")
-		}, false},
+		}, false, "light", vt.Colors{Foreground: vt.RGB{R: 0x1b, G: 0x1c, B: 0x1e}, Background: vt.RGB{R: 0xff, G: 0xff, B: 0xff}}},
 	}
 	up, err := claude.Listen(hostAddress(t)+":0", script)
 	if err != nil {
@@ -68,7 +70,7 @@ func TestRealClaudeWorksInABottle(t *testing.T) {
 			if b.State != snapshot.Ready || b.Upstream != up.URL || b.User != "claude" || b.Folder != "/home/claude/work" {
 				t.Errorf("launched as %+v", b)
 			}
-			v := view(t, h, b.Name, "claude-"+kind.variable, frame.Size{Cols: 120, Rows: 40})
+			v := viewWith(t, h, b.Name, "claude-"+kind.look, frame.Size{Cols: 120, Rows: 40}, vt.Options{TellTheme: true, Colors: kind.colors})
 			state := func(want snapshot.SessionState, title string) {
 				t.Helper()
 				eventually(t, "the session to be "+string(want), func() bool {
@@ -80,6 +82,10 @@ func TestRealClaudeWorksInABottle(t *testing.T) {
 			if got := h.run(b.Name, "cat", "proof.txt"); got != "tool-ran\n" {
 				t.Errorf("the tool wrote %q", got)
 			}
+			eventually(t, "what the session has used", func() bool {
+				got, _ := h.bottle(b.ID)
+				return got.ContextPercent != nil && got.CostUSD != nil
+			})
 			resized(t, v)
 			secretStaysOut(t, h, b.Name, kind.secret) // while the client runs
 			leave(t, h, b.Name, v)
@@ -160,16 +166,24 @@ type viewer struct {
 	done   chan error // of Attach
 	status chan frame.Status
 
-	mu      sync.Mutex // of the writer
+	mu      sync.Mutex // of what follows
 	out     *frame.Writer
+	raw     []byte // all output so far
 	changed chan struct{}
 }
 
 func view(t *testing.T, h *home, bottle, name string, size frame.Size) *viewer {
 	t.Helper()
+	return viewWith(t, h, bottle, name, size, vt.Options{})
+}
+
+// viewWith looks at a session with a terminal of that kind.
+func viewWith(t *testing.T, h *home, bottle, name string, size frame.Size, o vt.Options) *viewer {
+	t.Helper()
+	o.Cols, o.Rows = int(size.Cols), int(size.Rows)
 	ours, theirs := net.Pipe()
 	v := &viewer{
-		t: t, name: name, term: vt.New(vt.Options{Cols: int(size.Cols), Rows: int(size.Rows)}), conn: ours,
+		t: t, name: name, term: vt.New(o), conn: ours,
 		out: frame.NewWriter(ours), done: make(chan error, 1), status: make(chan frame.Status, 1), changed: make(chan struct{}, 1),
 	}
 	go func() {
@@ -197,6 +211,9 @@ func (v *viewer) read() {
 		}
 		switch kind {
 		case frame.Stdout:
+			v.mu.Lock()
+			v.raw = append(v.raw, p...)
+			v.mu.Unlock()
 			_, _ = v.term.Write(p)
 			if r := v.term.TakeReplies(nil); len(r) > 0 {
 				v.send(frame.Stdin, r)
@@ -275,13 +292,20 @@ func (v *viewer) until(what string, ok func(string) bool, tick <-chan time.Time,
 	}
 }
 
-// save keeps the screen for people to look at.
+// save keeps the screen for people to look at, and the output up to it, which
+// other tests show again.
 func (v *viewer) save(name string) {
 	v.t.Helper()
-	dir := filepath.Join("..", "build", "shots")
-	err := os.MkdirAll(dir, 0o755)
+	at := filepath.Join("..", "build", "shots", v.name+"-"+name)
+	err := os.MkdirAll(filepath.Dir(at), 0o755)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, v.name+"-"+name+".txt"), []byte(v.text()), 0o644)
+		err = os.WriteFile(at+".txt", []byte(v.text()), 0o644)
+	}
+	v.mu.Lock()
+	raw := slices.Clone(v.raw)
+	v.mu.Unlock()
+	if err == nil {
+		err = os.WriteFile(at+".pty", raw, 0o644)
 	}
 	if err != nil {
 		v.t.Error(err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -77,29 +76,6 @@ func bench120(b *testing.B, fonts *Fonts) (*Terminal, *sync.Mutex) {
 	term.paint.resize(120*s.cellW+2*padding, 40*s.cellH+2*padding)
 	term.core.Resize(120, 40)
 	return term, &ui
-}
-
-// BenchmarkKeyToRows is our own time for a typed key while 10 MB/s arrive: to
-// encode and queue it, to wait for its echo, to take it in with all that came
-// before, and to paint the changed rows. Reported: the median and the 99th of a hundred.
-func BenchmarkKeyToRows(b *testing.B) {
-	test.NewTempApp(b)
-	term, ui := bench120(b, testFonts(b))
-	f := newFlood(10 << 20)
-	term.Attach(f)
-	var took []time.Duration
-	for b.Loop() {
-		ui.Lock()
-		began := time.Now()
-		term.TypedRune('x')
-		term.render()
-		took = append(took, time.Since(began))
-		ui.Unlock()
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the pace of a person who types very fast
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/p50")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms/p99")
 }
 
 // BenchmarkHidden takes in the same output by the core alone, by a terminal

@@ -51,6 +51,32 @@ func TestProgramsLookAsTheyDoElsewhere(t *testing.T) {
 	}
 }
 
+// TestClaudeLooksAsItDoesElsewhere shows Claude Code's own screens, as the real
+// client wrote them in a bottle of 120 by 40 cells, and keeps their pictures. The
+// recordings are those that TestRealClaudeWorksInABottle leaves in build/shots.
+func TestClaudeLooksAsItDoesElsewhere(t *testing.T) {
+	for _, page := range []struct{ name, shows string }{
+		{"prompt", "Claude Code"}, {"answer", "forty-two"}, {"permission", "Do you want to proceed?"}, {"tool", "1 result"},
+	} {
+		for _, l := range termshot.Looks {
+			t.Run(page.name+l.Suffix(), func(t *testing.T) {
+				from := "-dark.pty"
+				if l.Light {
+					from = "-light.pty"
+				}
+				out, err := os.ReadFile(filepath.Join("testdata", "claude-"+page.name+from))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := termshot.New(t, l, 120, 40)
+				s.Print(out)
+				s.Until("the page", func(text string) bool { return strings.Contains(text, page.shows) })
+				s.Save(filepath.Join("..", "build", "shots", "terminal-claude-"+page.name+l.Suffix()))
+			})
+		}
+	}
+}
+
 const goCode = `package main
 
 import (

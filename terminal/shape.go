@@ -89,6 +89,11 @@ func drawShape(s *sheet, r rune) *glyph {
 		default:
 			return nil
 		}
+	case 0x2700:
+		if r != 0x276e && r != 0x276f {
+			return nil
+		}
+		c.chevron(r == 0x276e)
 	case 0x2300:
 		if !c.technical(s, r) {
 			return nil
@@ -105,14 +110,29 @@ func (c *shape) technical(s *sheet, r rune) bool {
 	case 0x23ba, 0x23bb, 0x23bc, 0x23bd: // horizontal scan lines 1, 3, 7, 9
 		y := [...]int{0, c.h / 4, c.h - c.h/4, c.h - s.line}[r-0x23ba]
 		c.rect(0, y, c.w, y+s.line)
-	case 0x23bf:
-		c.arms(s, "1100")
+	case 0x23bf: // Claude Code hangs results on it
+		x, foot := (c.w-s.line)/2, c.h*3/4
+		c.rect(x, 0, x+s.line, foot)
+		c.rect(x, foot-s.line, c.w, foot)
 	case 0x23f5, 0x23f8, 0x23f9, 0x23fa:
 		c.playback(s, r)
 	default:
 		return false
 	}
 	return true
+}
+
+// chevron draws the heavy angle that prompts begin with, to the right unless
+// left is set. Few fonts have it, and none at the weight of the text.
+func (c *shape) chevron(left bool) {
+	w, h := float64(c.w), float64(c.h)
+	from, to := 0.24*w, 0.76*w
+	if left {
+		from, to = to, from
+	}
+	for _, y := range [...]float64{0.28 * h, 0.72 * h} {
+		c.near(0.2*w, segment(from, y, to, h/2))
+	}
 }
 
 // playback draws the signs of a recorder: play, pause, stop, record.

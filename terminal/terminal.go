@@ -128,7 +128,7 @@ func New(o Options) *Terminal {
 	}
 	t := &Terminal{opts: o, post: o.Post, now: time.Now, mods: heldKeys}
 	t.core = vt.New(vt.Options{
-		Scrollback: o.Scrollback, Name: o.Name, Version: o.Version, Colors: o.Theme.colors(),
+		Scrollback: o.Scrollback, Name: o.Name, Version: o.Version, Colors: o.Theme.colors(), TellTheme: true,
 	})
 	t.paint = painter{fonts: o.Fonts, theme: o.Theme}
 	t.setScale(1)

@@ -50,7 +50,10 @@ type Shot struct {
 	fonts  *terminal.Fonts
 }
 
-// New returns a terminal with room for about so many cells.
+// The height of a cell at a scale, in points: whole device pixels.
+var cellHeight = map[int]float32{1: 18, 2: 17.5}
+
+// New returns a terminal of so many cells.
 func New(t testing.TB, l Look, cols, rows int) *Shot {
 	t.Helper()
 	test.NewTempApp(t)
@@ -67,8 +70,11 @@ func New(t testing.TB, l Look, cols, rows int) *Shot {
 	if c, ok := s.window.Canvas().(test.WindowlessCanvas); ok {
 		c.SetScale(float32(l.Scale))
 	}
-	s.window.Resize(fyne.NewSize(float32(8*cols+12), float32(17*rows+12)))
+	s.window.Resize(fyne.NewSize(float32(8*cols+12), float32(rows)*cellHeight[l.Scale]+12))
 	s.window.Canvas().Capture()
+	if c, r := s.GridSize(); c != cols || r != rows {
+		t.Fatalf("%d by %d cells, not %d by %d", c, r, cols, rows)
+	}
 	s.FocusGained()
 	return s
 }

@@ -126,6 +126,13 @@ func (m *machine) setMode(n int, on bool) {
 	}
 }
 
+func (m *machine) watchTheme(on bool) {
+	m.setBit(modeTheme, on)
+	if on && m.opts.TellTheme {
+		m.reportTheme()
+	}
+}
+
 // setPrivate is DECSET and DECRST.
 func (m *machine) setPrivate(n int, on bool) {
 	if mm, ok := mouseMode(n); ok {
@@ -166,6 +173,8 @@ func (m *machine) setPrivate(n int, on bool) {
 		}
 	case 2026:
 		m.hold(on)
+	case 2031:
+		m.watchTheme(on)
 	case 2048:
 		m.setBit(modeInBand, on)
 		m.reportSize()

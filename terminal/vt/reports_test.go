@@ -127,3 +127,19 @@ func TestAttributesOfRectangles(t *testing.T) {
 		})
 	}
 }
+
+func TestAProgramThatFollowsTheThemeIsToldItAtOnceWhereItMayHaveStartedElsewhere(t *testing.T) {
+	for _, dark := range []bool{true, false} {
+		elsewhere := New(Options{})
+		elsewhere.Write([]byte("\x1b[?2031h"))
+		if got := elsewhere.TakeReplies(nil); len(got) != 0 {
+			t.Errorf("unasked %q", got)
+		}
+		here := New(Options{TellTheme: true, Colors: Colors{Dark: dark, Foreground: RGB{1, 2, 3}}})
+		here.Write(elsewhere.AppendReplay(nil, 10))
+		want := map[bool]string{true: "\x1b[?997;1n", false: "\x1b[?997;2n"}[dark]
+		if got := string(here.TakeReplies(nil)); got != want {
+			t.Errorf("dark %v is told as %q, want %q", dark, got, want)
+		}
+	}
+}

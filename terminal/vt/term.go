@@ -34,6 +34,11 @@ type Options struct {
 	// Colors are what queries for colours are answered with.
 	Colors Colors
 
+	// TellTheme says that a program that asks for changes of the colour
+	// scheme (mode 2031) is told the one there is at once: it may have been
+	// started where another one was, or nobody watched.
+	TellTheme bool
+
 	// NoKitty says that keys come from somewhere that cannot speak the kitty
 	// protocol or XTMODKEYS, so that programs are not told of them.
 	NoKitty bool
