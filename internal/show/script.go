@@ -25,6 +25,7 @@ var script = []step{
 	{"A closed window comes back with its session", 30 * time.Second, comesBack},
 	{"Find, menu, clipboard, paste, zoom and bell", 60 * time.Second, livesIn},
 	{"A shell that ends tells its exit code", 30 * time.Second, endsShell},
+	{"Killed and started again, the app shows vim as it was", 60 * time.Second, outlives},
 	{"Bottles, Activity and Setup tell about it", 40 * time.Second, tells},
 	{"exec passes output and exit code through", 20 * time.Second, execs},
 	{"cp brings the folder back, byte for byte", 30 * time.Second, copiesOut},

@@ -68,7 +68,22 @@ func isOffered(ctx context.Context, p *play) error {
 	if err := p.picture(ctx, "paste", p.session.Area); err != nil {
 		return err
 	}
-	return p.display.Key(ctx, "ctrl+u") // what was pasted, if nothing was asked
+	// Cancel, the left one of two buttons; nothing was pasted.
+	at := p.session.Area.Max.Sub(image.Pt(114, 49).Mul(p.options.scale))
+	asked, err := p.display.Picture(bottom(p.session))
+	if err != nil {
+		return err
+	}
+	return until(ctx, "the question is gone", func() (bool, error) {
+		if err := p.display.Click(ctx, at.X, at.Y, 1); err != nil {
+			return false, err
+		}
+		if err := rest(ctx, 500*time.Millisecond); err != nil {
+			return false, err
+		}
+		now, err := p.display.Picture(bottom(p.session))
+		return err == nil && difference(asked, now) > 500, err
+	})
 }
 
 // zooms makes the letters larger, and as they were.
