@@ -84,7 +84,7 @@ func TestRealClaudeWorksInABottle(t *testing.T) {
 			}
 			eventually(t, "what the session has used", func() bool {
 				got, _ := h.bottle(b.ID)
-				return got.ContextPercent != nil && got.CostUSD != nil
+				return got.Context != nil && got.Cost != nil
 			})
 			resized(t, v)
 			secretStaysOut(t, h, b.Name, kind.secret) // while the client runs
