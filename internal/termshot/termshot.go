@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/software"
 	"fyne.io/fyne/v2/test"
 	"github.com/creack/pty"
 
@@ -67,7 +68,7 @@ func New(t testing.TB, l Look, cols, rows int) *Shot {
 	t.Cleanup(func() { _ = s.Close() })
 	s.window = test.NewTempWindow(t, s.Terminal)
 	s.window.SetPadded(false)
-	if c, ok := s.window.Canvas().(test.WindowlessCanvas); ok {
+	if c, ok := s.window.Canvas().(software.WindowlessCanvas); ok {
 		c.SetScale(float32(l.Scale))
 	}
 	s.window.Resize(fyne.NewSize(float32(8*cols+12), float32(rows)*cellHeight[l.Scale]+12))
