@@ -14,9 +14,9 @@ want=${1:-build}
 case $want in build | run | test) ;; *) die "usage: script/setup.sh build|run|test" ;; esac
 
 build_packages='gcc libc6-dev pkg-config libgl1-mesa-dev xorg-dev libwayland-dev libxkbcommon-dev busybox-static'
-screen_packages='xvfb dbus libgl1-mesa-dri openbox xfce4-panel xfconf adwaita-icon-theme fonts-dejavu-core'
+screen_packages='vim xvfb dbus libgl1-mesa-dri openbox xfce4-panel xfconf adwaita-icon-theme fonts-dejavu-core'
 engine_packages='docker.io iptables ca-certificates curl'
-test_packages='git python3 python3-pip-whl xfsprogs vim vttest htop fonts-droid-fallback fonts-noto-color-emoji'
+test_packages='git python3 python3-pip-whl xfsprogs vttest htop fonts-droid-fallback fonts-noto-color-emoji'
 
 # --- which packages are not there -------------------------------------------
 
