@@ -118,6 +118,9 @@ func (p *policies) muted(b *bottle.Bottle, host string, port int) bool {
 // Forget implements bottle.Policies.
 func (p *policies) Forget(id string) { p.store.Forget(id) }
 
+// Slept ends what was allowed for a while.
+func (p *policies) Slept() { p.store.Slept() }
+
 // who is a bottle as the store knows it: its artifact by the name that it has
 // today, or had when it was last in the library.
 func (p *policies) who(id, artifact, artifactID string) policy.Bottle {

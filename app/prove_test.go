@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"bottlebar.app/control"
 	"bottlebar.app/snapshot"
@@ -213,7 +214,20 @@ func TestAReportSaysWhatWasTriedAndWhatStoppedIt(t *testing.T) {
 func TestAWakeProvesEveryBottleAgain(t *testing.T) {
 	h, b := ready(t, "driver = \"process\"\n")
 	second := h.launch()
+	once := control.PolicyChange{Action: "allow", Scope: "once", Bottle: b.Name, Host: "files.example", For: time.Hour}
+	if _, err := h.app.ChangePolicy(t.Context(), once); err != nil {
+		t.Fatal(err)
+	}
 	h.app.Woke()
+	v, err := h.app.Policy(t.Context(), b.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range v.Rules {
+		if r.Origin == "once" {
+			t.Errorf("%s is still allowed for a while, after a sleep", r.Host)
+		}
+	}
 	for _, was := range []snapshot.Bottle{b, second} {
 		eventually(t, "another proof", func() bool {
 			got, _ := h.bottle(was.ID)

@@ -19,6 +19,9 @@ type Policies interface {
 	// Of is what a bottle may reach now. Revision and API.Upstream are the
 	// rack's to fill in.
 	Of(id, artifact, artifactID string) egress.Policy
+	// Slept is called when this computer has slept, before any bottle's door
+	// opens again: what was allowed for a while is over.
+	Slept()
 	// Forget is called when nothing of a bottle is left.
 	Forget(id string)
 }

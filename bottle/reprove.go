@@ -16,6 +16,7 @@ import (
 // all running bottles are shut, and each opens again when its proof holds.
 func (r *Rack) Woke() {
 	r.cfg.Log.Info("this computer slept; the bottles are proved again")
+	var again []func()
 	for _, b := range r.all() {
 		b.mu.Lock()
 		l, ready := b.live, b.state == snapshot.Ready
@@ -25,7 +26,11 @@ func (r *Rack) Woke() {
 		}
 		l.door.shut()
 		b.demote()
-		r.work.Go(func() { b.again(r.ctx, l, whyWake) })
+		again = append(again, func() { b.again(r.ctx, l, whyWake) })
+	}
+	r.cfg.Policies.Slept()
+	for _, prove := range again {
+		r.work.Go(prove)
 	}
 }
 
