@@ -84,6 +84,10 @@ func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
 	if got := h.asking(b.Name, web); !strings.Contains(got, "200 OK") {
 		t.Errorf("with the switch on it answers %q", got)
 	}
+	h.change(control.PolicyChange{Action: "allow", Scope: "bottle", Bottle: b.Name, Host: "a.example"})
+	if got := h.asking(b.Name, web); !strings.Contains(got, "200 OK") {
+		t.Errorf("a change of the policy switched it off: %q", got)
+	}
 	if err := h.app.Stop(t.Context(), b.Name); err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ printf 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nCon
 	if st, err := h.app.ProxyStatus(t.Context()); err != nil || st.Proxy != proxy.URL || st.User != "alice" {
 		t.Errorf("%+v, %v", st, err)
 	}
-	passwordStaysOut(t, h, b.Name)
+	staysWithTheApp(t, h, b.Name, proxyPassword)
 
 	// A password that is not right any more is said, in the bottle and in Setup.
 	if err := h.app.SetProxyLogin(t.Context(), "alice:another"); err != nil {
@@ -104,12 +104,12 @@ func wayCheck(t *testing.T, h *home) snapshot.Check {
 	return checks[i]
 }
 
-// passwordStaysOut looks where a password must not be: in files of the app, in
+// staysWithTheApp looks where a secret must not be: in files of the app, in
 // its log, in what the engine tells about the container, in the guest.
-func passwordStaysOut(t *testing.T, h *home, bottle string) {
+func staysWithTheApp(t *testing.T, h *home, bottle, secret string) {
 	t.Helper()
-	if strings.Contains(h.log.String(), proxyPassword) {
-		t.Error("the password is in the app's log")
+	if strings.Contains(h.log.String(), secret) {
+		t.Error("the secret is in the app's log")
 	}
 	err := filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -118,8 +118,8 @@ func passwordStaysOut(t *testing.T, h *home, bottle string) {
 		if info, err := d.Info(); err != nil || info.Size() > 8<<20 {
 			return nil //nolint:nilerr // the same
 		}
-		if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, []byte(proxyPassword)) {
-			t.Errorf("the password is in %s", path)
+		if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, []byte(secret)) {
+			t.Errorf("the secret is in %s", path)
 		}
 		return nil
 	})
@@ -147,12 +147,12 @@ func passwordStaysOut(t *testing.T, h *home, bottle string) {
 		}
 		lines, _ := io.ReadAll(logs)
 		_ = logs.Close()
-		if bytes.Contains(said, []byte(proxyPassword)) || bytes.Contains(lines, []byte(proxyPassword)) {
-			t.Error("the engine tells the password")
+		if bytes.Contains(said, []byte(secret)) || bytes.Contains(lines, []byte(secret)) {
+			t.Error("the engine tells the secret")
 		}
 	}
-	if got := h.run(bottle, "sh", "-c", "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"); strings.Contains(got, proxyPassword) {
-		t.Error("the password is in the guest")
+	if got := h.run(bottle, "sh", "-c", "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"); strings.Contains(got, secret) {
+		t.Error("the secret is in the guest")
 	}
 }
 

@@ -27,24 +27,34 @@ const (
 // withEvidence keeps what a miss left behind and returns its error with the
 // place. Nothing of it may hinder the stop that follows.
 func (b *Bottle) withEvidence(ctx context.Context, l *live, miss error) error {
+	if r := b.kept(ctx, l); r != nil {
+		return failure(*r)
+	}
+	return miss
+}
+
+// kept keeps what can be seen of a bottle that is about to be stopped, with the
+// report of its last proof. It returns nil where there is nothing to keep, or
+// no way to.
+func (b *Bottle) kept(ctx context.Context, l *live) *snapshot.Proof {
 	b.mu.Lock()
 	report := b.proof
 	b.mu.Unlock()
 	if report == nil || b.rack.cfg.Paths.Evidence == "" {
-		return miss
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	r := *report
 	r.Evidence = filepath.Join(b.rack.cfg.Paths.Evidence, b.id)
 	if err := b.keepEvidence(ctx, l, r); err != nil {
-		b.rack.cfg.Log.Error("keeping the evidence of a proof that missed", "bottle", b.name, "error", err)
-		return miss
+		b.rack.cfg.Log.Error("keeping the evidence of a bottle that is stopped", "bottle", b.name, "error", err)
+		return nil
 	}
 	b.mu.Lock()
 	b.proof, b.entry.Evidence = &r, r.Evidence
 	b.mu.Unlock()
-	return failure(r)
+	return &r
 }
 
 // keepEvidence writes the folder. A file that cannot be made says why instead.

@@ -85,8 +85,11 @@ func (b *Bottle) keepRecord() error {
 func (b *Bottle) record(l *live, car *sidecar.Sidecar, d egress.Decision) {
 	b.hits.add(d)
 	line := decision(d)
-	if b.probing.takes(line) {
+	switch {
+	case b.probing.takes(line):
 		line.Kind = ledger.KindProbe
+	case d.Kind == egress.Denied && d.Canary:
+		line.Kind = d.Via // the proof has its lines; more of them are like any other refusal
 	}
 	b.asks.saw(line, b.rack.cfg.Now())
 	b.refuseMuted(l, line)
@@ -170,8 +173,21 @@ func (b *Bottle) reopen(ctx context.Context, l *live) error {
 // lines of the proof, and nobody's news. A guest learns the names, so each
 // counts for a few lines only.
 type probing struct {
-	mu    sync.Mutex
-	lines map[string]int
+	mu      sync.Mutex
+	lines   map[string]int
+	watched []string // names whose refusals the sidecar must neither gather nor drop
+}
+
+func (p *probing) watch(names ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watched = names
+}
+
+func (p *probing) canaries() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watched
 }
 
 const probeLines = 4 // of one place: it is asked for again where an answer is slow

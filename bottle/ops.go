@@ -316,7 +316,7 @@ const (
 )
 
 // checkBudget stops a bottle that fills the disk past its own disks' limits.
-func (b *Bottle) checkBudget() {
+func (b *Bottle) checkBudget(l *live) {
 	folder := b.rack.cfg.Paths.folder(b.id)
 	root := size(filepath.Join(folder, rootName))
 	console := consoles(filepath.Join(folder, homeName))
@@ -332,6 +332,16 @@ func (b *Bottle) checkBudget() {
 			return
 		}
 		defer b.give()
+		b.mu.Lock()
+		stale := b.live != l || b.state != snapshot.Ready
+		b.mu.Unlock()
+		if stale {
+			return // another beat saw it, too, and came first
+		}
+		l.door.shut()
+		if r := b.kept(b.rack.ctx, l); r != nil {
+			why.Cure = "look at its log and at what is kept in " + r.Evidence + ", then discard it"
+		}
 		_ = b.halt(b.rack.ctx, why)
 	})
 }

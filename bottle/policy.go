@@ -47,6 +47,16 @@ func (b *Bottle) policy() egress.Policy {
 	return p
 }
 
+// inForce is all that the bottle's sidecar is to obey: the policy, and what
+// belongs to this bottle alone.
+func (b *Bottle) inForce() egress.Policy {
+	p := b.policy()
+	p.Hold = b.hold()
+	b.allowWeb(&p)
+	p.Canaries = b.probing.canaries()
+	return p
+}
+
 // Artifact is the one that the bottle was launched from: its name then, and its ID.
 func (b *Bottle) Artifact() (name, id string) {
 	b.mu.Lock()
@@ -92,9 +102,7 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	if err != nil {
 		return err
 	}
-	policy := b.policy()
-	policy.Hold = b.hold()
-	b.allowWeb(&policy)
+	policy := b.inForce()
 	if err := b.recordable(policy); err != nil {
 		return err
 	}
@@ -120,8 +128,7 @@ func (b *Bottle) applyPolicy(ctx context.Context, l *live) error {
 	if car == nil {
 		return nil
 	}
-	policy := b.policy()
-	policy.Hold = b.hold()
+	policy := b.inForce()
 	if err := b.recordable(policy); err != nil {
 		return err
 	}

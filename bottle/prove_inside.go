@@ -14,6 +14,7 @@ import (
 	"bottlebar.app/egress"
 	"bottlebar.app/hop"
 	"bottlebar.app/sidecar"
+	"bottlebar.app/snapshot"
 )
 
 // What a probe sends through the whole way: enough to show a connection that
@@ -45,6 +46,11 @@ func (b *Bottle) proveInside(ctx context.Context, p *proof, l *live, car *sideca
 		Connects: []string{canaries.addrs()[0].String(), unlisted + ":443"}, Vsock: []uint32{1, 22, 80, 1024, 2375},
 	}
 	b.probing.expect(req.Connects[0], unlisted)
+	if err := b.watchFor(ctx, car, unlisted); err != nil {
+		p.under(groupTraces, byLedger).untried("canary-name", "have the sidecar tell each refusal of "+unlisted, "it obeys", err)
+		return
+	}
+	defer b.watchNoMore(ctx, car)
 	began := b.rack.cfg.Now()
 	reply, err := session.Probe(ctx, req)
 	if err != nil {
@@ -61,6 +67,37 @@ func (b *Bottle) proveInside(ctx context.Context, p *proof, l *live, car *sideca
 	}
 	n := canaries.touched.Load()
 	p.under(groupTraces, byCanary).add("canaries", "count connections to the listeners", "none", fmt.Sprintf("%d connections", n), n == 0)
+}
+
+// watchFor has the sidecar tell every refusal of a name, however many others a
+// guest brings about meanwhile. A sidecar that is not proved gets no more than
+// that name.
+func (b *Bottle) watchFor(ctx context.Context, car *sidecar.Sidecar, name string) error {
+	b.probing.watch(name)
+	return b.tellWatched(ctx, car)
+}
+
+// watchNoMore takes the name back: the guest knows it now, and could fill the
+// record with it.
+func (b *Bottle) watchNoMore(ctx context.Context, car *sidecar.Sidecar) {
+	b.probing.watch()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), policyTimeout)
+	defer cancel()
+	if err := b.tellWatched(ctx, car); err != nil && !errors.Is(err, sidecar.ErrGone) {
+		b.rack.cfg.Log.Warn("ending what a proof had a sidecar tell", "bottle", b.name, "error", err)
+	}
+}
+
+func (b *Bottle) tellWatched(ctx context.Context, car *sidecar.Sidecar) error {
+	b.tell.Lock()
+	defer b.tell.Unlock()
+	b.mu.Lock()
+	proved := b.isolation == snapshot.Proved
+	b.mu.Unlock()
+	if !proved {
+		return car.SetPolicy(ctx, egress.Policy{Revision: 1, Canaries: b.probing.canaries()})
+	}
+	return car.SetPolicy(ctx, b.inForce())
 }
 
 // targets are the addresses that must be out of reach. Those of this computer

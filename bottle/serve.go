@@ -186,7 +186,7 @@ func (r *Rack) lookAfter(ctx context.Context) {
 			in, _ = r.cfg.Install(ctx) // one that is gone for a moment is being updated
 		}
 		b.look(ctx, l)
-		b.checkBudget()
+		b.checkBudget(l)
 		b.checkDue(l, in)
 	}
 }
