@@ -26,5 +26,6 @@ part 'go.mod is tidy' go mod tidy -diff
 part 'vet' go vet ./...
 part 'lint' script/tools.sh golangci-lint run ./...
 part 'licences' go run ./internal/licences -check docs/licences.md
+part 'security model' go test ./internal/securitydoc
 part 'macOS types' go run ./internal/darwincheck
 exit $worst
