@@ -172,8 +172,8 @@ func TestAPIServesAClosedTableOfRequests(t *testing.T) {
 			t.Errorf("%q: %d", extra, resp.StatusCode)
 		}
 	}
-	trailer := "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + placeholder + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n0\r\nX-A: 1\r\n\r\n"
-	if resp, _ := r.send(trailer); resp.StatusCode != 403 {
+	trailer := "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + placeholder + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n2\r\n{}\r\n0\r\nX-A: 1\r\n\r\n"
+	if resp, _ := r.send(trailer); resp.StatusCode != 403 || resp.Header.Get("X-Bottle-Denied") != string(APIPath) {
 		t.Errorf("trailers: %d", resp.StatusCode)
 	}
 	if u.count() != len(allowed) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -231,6 +232,32 @@ func TestADecoySeenAnywhereShutsTheWayOut(t *testing.T) {
 				t.Errorf("after a person has opened it again: %d", resp.StatusCode)
 			}
 		})
+	}
+}
+
+// A tunnel that was let through may still carry a decoy in the name that its
+// TLS hello asks for.
+func TestADecoyInATLSHelloShutsTheWayOut(t *testing.T) {
+	r := newRig(t, Options{})
+	ln, err := net.Listen("tcp", "127.0.0.1:443")
+	if err != nil {
+		t.Fatalf("port 443 of loopback is needed: run the tests as root: %v", err)
+	}
+	defer ln.Close()
+	r.origin("allowed.example", "127.0.0.1:443")
+	r.open(Policy{Hosts: []Rule{{Host: "allowed.example"}}})
+	r.SetDecoys(decoys)
+	c, br, resp := r.tunnel("allowed.example:443")
+	if resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.StatusCode)
+	}
+	c.Write(realHello(t, canary+".allowed.example"))
+	io.ReadAll(br)
+	if trip := r.Tripped(); trip == nil || trip.Host != "allowed.example" {
+		t.Errorf("the trip is %+v", trip)
+	}
+	if d := r.line(func(d Decision) bool { return d.Kind == Canary }); d.Host != "allowed.example" || d.Rule != "the placeholder key" {
+		t.Errorf("the line is %+v", d)
 	}
 }
 
