@@ -71,6 +71,7 @@ func (h *home) read(name string, q control.ActivityQuery) []snapshot.Decision {
 // names it as it was drawn opens it, any other opens nothing. All of it is on
 // record over a restart and after the bottle is gone.
 func TestWhatABottleAsksForIsAnsweredAndOnRecord(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	for range 3 {
 		<-h.get(b.Name, "http://registry.npmjs.org:443/")
@@ -150,6 +151,7 @@ func TestWhatABottleAsksForIsAnsweredAndOnRecord(t *testing.T) {
 }
 
 func TestFollowingShowsARefusalAsItComesAndEndsWithTheBottle(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	client := &control.Client{Socket: h.app.Socket()}
 	seen := make(chan snapshot.Decision, 100)
@@ -185,6 +187,7 @@ func TestFollowingShowsARefusalAsItComesAndEndsWithTheBottle(t *testing.T) {
 // A bottle that holds: yes lets the connection through that waits, no refuses
 // it at once, silence after half a minute; switched off, nothing waits.
 func TestAConnectionThatWaitsGetsItsAnswer(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "hold = true\n")
 	if !b.Hold {
 		t.Fatal("the setting is not the bottle's")

@@ -36,6 +36,7 @@ func says(t *testing.T, err error, why string) {
 }
 
 func TestWhatIsNotThereOrNotLegalIsOneClearSentence(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	ctx := t.Context()
 	launch := func(req control.LaunchRequest) error {
@@ -69,6 +70,7 @@ func TestWhatIsNotThereOrNotLegalIsOneClearSentence(t *testing.T) {
 }
 
 func TestDamagedAndForeignFilesNeverEnterTheLibrary(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "")
 	h.open()
 	good, err := os.ReadFile(shared.artifact)
@@ -96,6 +98,7 @@ func TestDamagedAndForeignFilesNeverEnterTheLibrary(t *testing.T) {
 }
 
 func TestASmolvmThatCannotBeUsedIsNamedWithACure(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	script := func(name, body string) string {
 		p := filepath.Join(dir, name, "smolvm")
@@ -138,6 +141,7 @@ func TestASmolvmThatCannotBeUsedIsNamedWithACure(t *testing.T) {
 }
 
 func TestAnEngineThatDoesNotAnswerFailsTheLaunchWithItsCure(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	silent := filepath.Join(dir, "silent.sock")
 	l, err := net.Listen("unix", silent)
@@ -166,6 +170,7 @@ func TestAnEngineThatDoesNotAnswerFailsTheLaunchWithItsCure(t *testing.T) {
 
 // A launch that is cancelled at a step, or that fails there, leaves nothing.
 func TestALaunchCancelledAtAnyStepLeavesNothing(t *testing.T) {
+	t.Parallel()
 	steps := []string{"check", "sidecar", "home", "start", "helper", "proof", "session"}
 	h := newHome(t, "")
 	h.open()
@@ -202,6 +207,7 @@ func TestALaunchCancelledAtAnyStepLeavesNothing(t *testing.T) {
 
 // What smolvm does wrong at each verb ends the launch and leaves nothing.
 func TestALaunchThatFailsInsideSmolvmLeavesNothing(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"create:exit=1", "start:exit=1", "exec:exit=137", "cp:enospc"} {
 		t.Run(fault, func(t *testing.T) {
 			h := newHome(t, "driver = \"process\"\n", "STANDIN_FAULT="+fault)
@@ -225,6 +231,7 @@ func TestALaunchThatFailsInsideSmolvmLeavesNothing(t *testing.T) {
 }
 
 func TestIsolationThatDoesNotHoldEndsTheLaunch(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"start:nic", "start:netns=host"} {
 		t.Run(fault, func(t *testing.T) {
 			h := newHome(t, "", "STANDIN_FAULT="+fault)
@@ -242,6 +249,7 @@ func TestIsolationThatDoesNotHoldEndsTheLaunch(t *testing.T) {
 }
 
 func TestASecondOwnerIsRefusedAndAServeHandsOver(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	if _, err := app.Open(t.Context(), h.options()); !errors.Is(err, app.ErrOwned) {
 		t.Fatalf("a second owner: %v", err)

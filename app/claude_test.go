@@ -27,6 +27,7 @@ import (
 // person permits on its own screen, follows a change of the window's size, and
 // ends.
 func TestRealClaudeWorksInABottle(t *testing.T) {
+	t.Parallel()
 	artifact := realClaude(t)
 	kinds := []struct {
 		name, variable, secret string

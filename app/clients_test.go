@@ -54,6 +54,7 @@ var clients = []struct{ name, script, want, refused string }{
 // what a rule allows, each says what was wrong where none does, and none gets
 // anywhere past the proxy.
 func TestTheClientsOfTheFieldWorkWhenAllowedAndSayWhenNot(t *testing.T) {
+	t.Parallel()
 	f := newField(t)
 	dir, err := claude.CacheDir()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestACopyThatCannotBeMadeSaysWhatAndWhyAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	src, out := t.TempDir(), t.TempDir()
 	fifo, file := filepath.Join(src, "fifo"), filepath.Join(src, "file")
@@ -60,6 +61,7 @@ func TestACopyThatCannotBeMadeSaysWhatAndWhyAndLeavesNothing(t *testing.T) {
 }
 
 func TestARepositoryComesOutWithoutWhatRunsInIt(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	h.run(b.Name, "sh", "-c", "mkdir -p repo/.git/hooks repo/src && echo 1 > repo/src/a && echo 2 > repo/.git/hooks/pre-commit && echo 3 > repo/._a")
 	out := t.TempDir()

@@ -27,6 +27,7 @@ func (h *home) asking(bottle, body string) string {
 // A bottle's tokens are counted, held to its cap and to the day's over a
 // restart of the app, and its switch for the web is obeyed while it runs.
 func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
+	t.Parallel()
 	up, err := claude.Listen(hostAddress(t)+":0", claude.Demo)
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +100,7 @@ func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
 // A decoy that leaves a bottle cuts its way out, over a restart of the app,
 // until a person opens it again.
 func TestADecoyThatLeavesCutsTheBottleOffUntilItIsReopened(t *testing.T) {
+	t.Parallel()
 	var arrived atomic.Int32
 	var bodies atomic.Value
 	bodies.Store("")
@@ -172,6 +174,7 @@ func TestADecoyThatLeavesCutsTheBottleOffUntilItIsReopened(t *testing.T) {
 }
 
 func TestACredentialIsTestedOnTheWayOfABottlesRequests(t *testing.T) {
+	t.Parallel()
 	var status atomic.Int32
 	var seen atomic.Value
 	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -102,6 +102,7 @@ func (e *engine) pass(c net.Conn) {
 }
 
 func TestAnEngineThatDiesAmidALaunchIsToldAndClearedOnceItIsBack(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"/networks/create", "/containers/create", "/attach", "/start"} {
 		t.Run(strings.Trim(at, "/"), func(t *testing.T) {
 			e := newEngine(t)
@@ -133,6 +134,7 @@ func TestAnEngineThatDiesAmidALaunchIsToldAndClearedOnceItIsBack(t *testing.T) {
 }
 
 func TestABottleWhoseEngineDiesHasNoWayOutAndIsStoppedOnceItIsBack(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	e.live(t, "")
 	h := newHome(t, "", "BOTTLEBAR_DOCKER_HOST=unix://"+e.path)

@@ -33,6 +33,7 @@ var ways = []struct {
 // The flow of the wrapper that this program grew from: add, sidecar up,
 // create, start, exec, copy in, taken apart in reverse.
 func TestABottleRunsFromArtifactToNothingLeft(t *testing.T) {
+	t.Parallel()
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			h, b := ready(t, way.settings, "STANDIN_VERSION="+way.release)
@@ -98,6 +99,7 @@ func copyBothWays(t *testing.T, h *home, name string) {
 // The two probes of that wrapper, done properly: each against a listener that
 // would answer.
 func TestFromInsideOnlyAllowedHostsAreReached(t *testing.T) {
+	t.Parallel()
 	addr := hostAddress(t)
 	var asked atomic.Int32
 	serve := func(l net.Listener) {

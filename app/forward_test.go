@@ -10,6 +10,7 @@ import (
 )
 
 func TestAForwardedPortCarriesBytesBothWays(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "driver = \"process\"\n")
 	h.run(b.Name, "sh", "-c", "nc -l -p 8080 -e cat >/dev/null 2>&1 & sleep 0.1; true")
 	ours, theirs := net.Pipe()
@@ -37,6 +38,7 @@ func TestAForwardedPortCarriesBytesBothWays(t *testing.T) {
 }
 
 func TestPruningSparesWhatIsPinnedOrUsed(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n")
 	h.open()
 	a := h.add()

@@ -14,6 +14,7 @@ import (
 // A disk that is full closes the way out: nothing is reached that is not on
 // record. With room again a proof opens it.
 func TestAFullDiskClosesTheWayOutUntilThereIsRoom(t *testing.T) {
+	t.Parallel()
 	addr, host, at := site(t)
 	h := newHome(t, fmt.Sprintf("[[host]]\nname = %q\nport = %d\nprivate = true\n", host, at))
 	disk := filepath.Join(h.dir, "state", "ledger")

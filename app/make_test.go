@@ -86,6 +86,7 @@ func (h *home) shown(name string) snapshot.Artifact {
 }
 
 func TestTheShippedRecipeBecomesAnArtifactWhoseSessionRuns(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "")
 	h.open()
@@ -133,6 +134,7 @@ func TestTheShippedRecipeBecomesAnArtifactWhoseSessionRuns(t *testing.T) {
 }
 
 func TestARecipeOfOnesOwnIsListedAndGoesStale(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "")
 	h.open()
@@ -178,6 +180,7 @@ func TestARecipeOfOnesOwnIsListedAndGoesStale(t *testing.T) {
 }
 
 func TestAFailedBuildShowsItsLastLinesAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "")
 	h.open()
@@ -218,6 +221,7 @@ func TestAFailedBuildShowsItsLastLinesAndLeavesNothing(t *testing.T) {
 }
 
 func TestACancelledBuildLeavesNothing(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "")
 	h.open()
@@ -240,6 +244,7 @@ func TestACancelledBuildLeavesNothing(t *testing.T) {
 
 // What a killed app leaves carries its label, and goes at its next start.
 func TestTheNextStartClearsWhatAKilledBuildLeft(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "")
 	c := enginetest.Client(t)
@@ -269,6 +274,7 @@ func TestTheNextStartClearsWhatAKilledBuildLeft(t *testing.T) {
 }
 
 func TestAnImageOfTheEngineIsPackedByEveryWay(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t, `CMD ["sleep","1000000"]`, "WORKDIR /home/claude/work", "ENV MARK=kept")
 	for version, fault := range map[string]string{"0.8.0": "", "1.9.3": "", "1.12.0": "pack:noloopback"} {
 		t.Run(version, func(t *testing.T) {
@@ -306,6 +312,7 @@ func TestAnImageOfTheEngineIsPackedByEveryWay(t *testing.T) {
 }
 
 func TestAPackThatCannotBeSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "", "STANDIN_FAULT=pack:noloopback")
 	h.open()
@@ -335,6 +342,7 @@ func TestAPackThatCannotBeSaysWhatToDo(t *testing.T) {
 // A pack's machine has a network and shares its root with its guest: each gets
 // one of its own, and a poisoned one poisons nobody.
 func TestEveryPackHasAPristineRootOfItsOwn(t *testing.T) {
+	t.Parallel()
 	base := enginetest.Base(t)
 	h := newHome(t, "", "STANDIN_FAULT=pack:slow=300ms")
 	h.open()

@@ -76,6 +76,7 @@ func (h *home) writePolicy(name, text string) {
 }
 
 func TestAPolicyChangesInARunningBottleAndEndsItsTunnels(t *testing.T) {
+	t.Parallel()
 	for _, driver := range []string{"docker", "process"} {
 		t.Run(driver, func(t *testing.T) { policyChanges(t, "driver = \""+driver+"\"\n") })
 	}
@@ -156,6 +157,7 @@ func policyChanges(t *testing.T, settings string) {
 }
 
 func TestPolicyFilesAreObeyedAsTheyAreEditedAndABadOneChangesNothing(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t)
 	h, b := ready(t, "")
 	rule := fmt.Sprintf("[[allow]]\nhost = %q\nport = %d\nprivate = true\n", o.host, o.port)
@@ -207,6 +209,7 @@ func TestPolicyFilesAreObeyedAsTheyAreEditedAndABadOneChangesNothing(t *testing.
 }
 
 func TestAPolicyOutlivesTheAppAndEndsWhenItsTimeIsOver(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t)
 	h, b := ready(t, "")
 	h.change(control.PolicyChange{Action: "allow", Scope: "artifact", Bottle: b.Name, Host: "kept.example"})
@@ -255,6 +258,7 @@ func expiry(v control.PolicyView, o *origin) *time.Time {
 }
 
 func TestAProjectsFileTakesAwayAndNeverAdds(t *testing.T) {
+	t.Parallel()
 	o, other := newOrigin(t), newOrigin(t)
 	h := newHome(t, "")
 	h.open()
@@ -326,6 +330,7 @@ func TestAProjectsFileTakesAwayAndNeverAdds(t *testing.T) {
 }
 
 func TestALaunchWithAPolicyThatNobodyKnowsDoesNotBegin(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "")
 	h.writePolicy("policy.toml", "\n[[block]]\nhost = 1\n") // bad from the first: what it blocks is not known
 	h.open()

@@ -70,6 +70,7 @@ func misses(t *testing.T, dir string) []string {
 // The helper says that all is closed, and there is a network device: the
 // verdict rests on what this computer sees of the machine.
 func TestALyingHelperInAMachineWithANetworkDeviceFailsTheProof(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"start:nic", "start:netns=host"} {
 		t.Run(fault, func(t *testing.T) {
 			h := newHome(t, "driver = \"process\"\n", "STANDIN_FAULT="+fault)
@@ -108,6 +109,7 @@ func tamper(t *testing.T, h *home) {
 }
 
 func TestAMissStopsTheBottleAndKeepsTheEvidence(t *testing.T) {
+	t.Parallel()
 	for why, ask := range map[string]func(h *home, b snapshot.Bottle){
 		"asked": func(h *home, b snapshot.Bottle) {
 			p, err := h.app.Prove(t.Context(), b.Name)
@@ -177,6 +179,7 @@ func (h *home) proof(name string) snapshot.Proof {
 }
 
 func TestAReportSaysWhatWasTriedAndWhatStoppedIt(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	p := h.proof(b.Name)
 	if !p.Holds || p.Why != "asked" || p.Release == "" || p.Took <= 0 {
@@ -212,6 +215,7 @@ func TestAReportSaysWhatWasTriedAndWhatStoppedIt(t *testing.T) {
 }
 
 func TestAWakeProvesEveryBottleAgain(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "driver = \"process\"\n")
 	second := h.launch()
 	once := control.PolicyChange{Action: "allow", Scope: "once", Bottle: b.Name, Host: "files.example", For: time.Hour}
@@ -242,6 +246,7 @@ func TestAWakeProvesEveryBottleAgain(t *testing.T) {
 // A helper that does not answer is no miss: nothing leaves the bottle until it
 // does.
 func TestABottleThatCannotBeProvedStaysShutUntilItCan(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "driver = \"process\"\n")
 	pids := helperPIDs(t, h, b.ID)
 	signal := func(how string) {
@@ -286,6 +291,7 @@ func helperPIDs(t *testing.T, h *home, id string) []string {
 }
 
 func TestAnUpdatedCommandProvesTheBottleAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if out, err := exec.Command("cp", "-a", filepath.Dir(shared.standin), filepath.Join(dir, "bin")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -313,6 +319,7 @@ func TestAnUpdatedCommandProvesTheBottleAgain(t *testing.T) {
 }
 
 func TestAnEngineRestartUnderFiveBottlesProvesAllOfThemAgain(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	e.live(t, "")
 	h := newHome(t, "", "BOTTLEBAR_DOCKER_HOST=unix://"+e.path)

@@ -119,6 +119,7 @@ func binariesDir(t *testing.T) string {
 }
 
 func TestAnAppKilledInALaunchIsClearedAtTheNextStart(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{"sidecar", "home", "start", "helper", "proof", "session"} {
 		t.Run(line, func(t *testing.T) {
 			h := newHome(t, "")
@@ -144,6 +145,7 @@ func TestAnAppKilledInALaunchIsClearedAtTheNextStart(t *testing.T) {
 }
 
 func TestARunningBottleIsAdoptedWithItsSession(t *testing.T) {
+	t.Parallel()
 	for _, driver := range []string{"docker", "process"} {
 		t.Run(driver, func(t *testing.T) {
 			h := newHome(t, "driver = \""+driver+"\"\n")
@@ -195,6 +197,7 @@ func (h *home) screen(bottle, want string) string {
 }
 
 func TestAMachineThatEndsByItselfIsKeptAndResumed(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	h.run(b.Name, "sh", "-c", "echo kept > ~/work/kept.txt")
 	pid := vmPID(t, h, b.ID)
@@ -230,6 +233,7 @@ func TestAMachineThatEndsByItselfIsKeptAndResumed(t *testing.T) {
 }
 
 func TestAMachineThatDoesNotStopIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "", "STANDIN_FAULT=stop:exit=1")
 	if err := h.app.Stop(t.Context(), b.Name); err == nil {
 		t.Fatal("stopping worked")
@@ -247,6 +251,7 @@ func TestAMachineThatDoesNotStopIsNotForgotten(t *testing.T) {
 }
 
 func TestASidecarThatDiesIsReplacedAndProvedAgain(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	first, _ := h.bottle(b.ID)
 	for _, id := range claimed(t, h) {
@@ -263,6 +268,7 @@ func TestASidecarThatDiesIsReplacedAndProvedAgain(t *testing.T) {
 }
 
 func TestAProofThatFailsShutsTheBottle(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "")
 	// The agent root of this start is what a guest could write; a change in it
 	// is what a poisoned guest would leave.
@@ -359,6 +365,7 @@ func removeContainer(t *testing.T, id string) {
 // A guest that fills the console past its budget is stopped, also when smolvm
 // fails to do it: no bottle is called stopped while its VM runs.
 func TestABottleIsNotCalledStoppedWhileItsVMRuns(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n", "STANDIN_FAULT=stop:exit=1")
 	h.open()
 	h.add()

@@ -8,6 +8,7 @@ import (
 )
 
 func TestSettingsThatCannotBeMeantAreToldWithTheirLine(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"driver = \"docker\nfoo":                                      "line 1",
 		"driver = \"podman\"":                                         "neither docker nor process",
@@ -33,6 +34,7 @@ func TestSettingsThatCannotBeMeantAreToldWithTheirLine(t *testing.T) {
 }
 
 func TestUnknownSettingsStayInTheFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "settings.toml")
 	text := "later = 1\n[[host]]\nname = \"git.corp.example\"\nport = 443\nprivate = true\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -48,6 +50,7 @@ func TestUnknownSettingsStayInTheFile(t *testing.T) {
 }
 
 func TestOptionIsMetaFollowsTheFileAtOnce(t *testing.T) {
+	t.Parallel()
 	a := &App{paths: Paths{Settings: filepath.Join(t.TempDir(), "settings.toml")}}
 	if a.OptionIsMeta() {
 		t.Error("Option is Meta though nobody said so")

@@ -109,6 +109,7 @@ func (p *person) asks(mark, size string) {
 // Two people look at one session, each on a terminal of their own size: the
 // session has the size of the one who typed last.
 func TestOfTwoAttachedTheOneThatTypedLastSetsTheSize(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n")
 	h.open()
 	h.add()

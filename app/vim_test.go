@@ -160,6 +160,7 @@ func vimArtifact(t *testing.T) string {
 }
 
 func TestVimIsAsItWasAfterTheAppWasKilled(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n")
 	h.open()
 	if _, err := h.app.AddArtifact(t.Context(), control.AddRequest{Path: vimArtifact(t), Name: "vim"}, nil); err != nil {

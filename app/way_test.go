@@ -31,6 +31,7 @@ const proxyPassword = "hunter2-of-alice"
 // bottle reaches names that only that proxy knows, and the API; the password is
 // nowhere but in the store and on its way.
 func TestABottleGoesOutThroughTheCompanysProxy(t *testing.T) {
+	t.Parallel()
 	addr := hostAddress(t)
 	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "from behind, %s %q", r.Host, r.Header.Get("Proxy-Authorization"))
@@ -157,6 +158,7 @@ func staysWithTheApp(t *testing.T, h *home, bottle, secret string) {
 }
 
 func TestAWayOutThatCannotBeHadStopsTheLaunchWithItsCure(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "")
 	h.open()
 	h.add()

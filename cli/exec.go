@@ -84,9 +84,12 @@ func (c *commands) attachTo(ctx context.Context, client *control.Client, name st
 // where a terminal would obey them.
 func (c *commands) plain(ctx context.Context, conn io.ReadWriteCloser) error {
 	defer conn.Close()
+	// What is read from may be closed as soon as the command has ended: it is
+	// asked what it is before that.
+	typed := isTerminal(c.env.Stdin)
 	go func() {
 		w := frame.NewWriter(conn)
-		if !isTerminal(c.env.Stdin) {
+		if !typed {
 			if _, err := io.Copy(w.Stream(frame.Stdin), c.env.Stdin); err != nil {
 				return
 			}

@@ -30,7 +30,7 @@ func ReadProject(folder string) ([]byte, error) {
 	const cure = "correct or remove the file, or launch on another folder"
 	root, err := os.OpenRoot(folder)
 	if err != nil {
-		return nil, fault.Wrap(err, what, "")
+		return nil, fault.Wrap(err, what, "choose a folder that is there and can be read")
 	}
 	defer root.Close()
 	// Opening a pipe must not wait for its other end.
