@@ -10,6 +10,7 @@ import (
 )
 
 func TestABottleIsNotLaunchedOnADiskThatIsAlmostFull(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n")
 	disk := filepath.Join(h.dir, "b")
 	if err := os.MkdirAll(disk, 0o700); err != nil {

@@ -98,6 +98,7 @@ func TestThePersonsSSHAgentSeesNoBottle(t *testing.T) {
 // A guest can write to the agent root and to the unpacked layers of its
 // machine. Neither another bottle nor its own next start runs what it wrote.
 func TestWhatAGuestWritesToItsRootAndLayersReachesNobody(t *testing.T) {
+	t.Parallel()
 	h, a := ready(t, "driver = \"process\"\n")
 	const agent = "/.smolvm-root/sbin/init"
 	clean := h.run(a.Name, "sha256sum", agent)
@@ -157,6 +158,7 @@ func TestWhatAGuestWritesToItsRootAndLayersReachesNobody(t *testing.T) {
 
 // A guest can make two things grow on this computer beside its own disks.
 func TestABottleThatFillsThisComputersDiskIsStopped(t *testing.T) {
+	t.Parallel()
 	for what, flood := range map[string]string{
 		"console": "dd if=/dev/zero bs=1M count=80 >> /.smolvm-console",
 		"root":    "dd if=/dev/zero of=/.smolvm-root/ballast bs=1M count=1 seek=700",
@@ -184,6 +186,7 @@ func TestABottleThatFillsThisComputersDiskIsStopped(t *testing.T) {
 }
 
 func TestAPackThatAsksForANetworkIsNotLaunched(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n")
 	h.open()
 	path := filepath.Join(t.TempDir(), "net.smolmachine")
@@ -209,6 +212,7 @@ func TestAPackThatAsksForANetworkIsNotLaunched(t *testing.T) {
 // Nothing of a bottle runs before its sidecar is ready, and no session before
 // the proof.
 func TestTheVMStartsAfterItsSidecarAndTheSessionAfterTheProof(t *testing.T) {
+	t.Parallel()
 	h := newHome(t, "driver = \"process\"\n")
 	h.open()
 	h.add()
@@ -248,6 +252,7 @@ func TestTheVMStartsAfterItsSidecarAndTheSessionAfterTheProof(t *testing.T) {
 // A proof of a bottle that runs looks for its own refusal among whatever else
 // the guest is asking for.
 func TestAGuestThatFloodsTheRecordStillProves(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "driver = \"process\"\n")
 	const flood = `while :; do awk 'BEGIN{srand(); r=rand(); for(i=0;i<5000;i++) printf "HEAD http://h%d-%s.example/ HTTP/1.1\r\nHost: x\r\n\r\n", i, r}' | nc 127.0.0.1 3128 >/dev/null; done`
 	ctx, stop := context.WithCancel(t.Context())
@@ -279,6 +284,7 @@ func TestAGuestThatFloodsTheRecordStillProves(t *testing.T) {
 // The weaker way in is a person's choice: whoever ends the helper does not
 // bring it about.
 func TestALostHelperIsNotReplacedBySmolvmByItself(t *testing.T) {
+	t.Parallel()
 	h, b := ready(t, "driver = \"process\"\n")
 	if out, err := exec.Command("kill", append([]string{"-STOP"}, helperPIDs(t, h, b.ID)...)...).CombinedOutput(); err != nil {
 		t.Fatalf("kill: %v %s", err, out)
@@ -309,6 +315,7 @@ func TestALostHelperIsNotReplacedBySmolvmByItself(t *testing.T) {
 // The credential works in the sidecar and lies nowhere else: not in the guest,
 // the app's files and log, the container's description or its log.
 func TestTheCredentialIsOnlyWhereItIsUsed(t *testing.T) {
+	t.Parallel()
 	up, err := claude.Listen(hostAddress(t)+":0", claude.Demo)
 	if err != nil {
 		t.Fatal(err)
