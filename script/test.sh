@@ -10,7 +10,7 @@ began=$SECONDS worst=0
 
 # Packing under the race detector would take minutes.
 [ "$*" != ./... ] || go run ./internal/claude/make
-go test -race -p 2 -timeout 15m "$@" || worst=$?
+go test -race -p 2 -timeout 25m "$@" || worst=$?
 say "tests: $([ $worst = 0 ] && echo passed || echo failed) in $((SECONDS - began)) s"
 [ "$*" = ./... ] || exit $worst
 
