@@ -11,6 +11,8 @@ began=$SECONDS worst=0
 # Packing under the race detector would take minutes.
 [ "$*" != ./... ] || go run ./internal/claude/make
 go test -race -p 2 -timeout 25m "$@" || worst=$?
+# Pictures of programs in the terminal, which the race detector would only slow down.
+[ "$*" != ./... ] || go test -run 'LooksAsItDoes|LookAsTheyDo' ./terminal || worst=$?
 say "tests: $([ $worst = 0 ] && echo passed || echo failed) in $((SECONDS - began)) s"
 [ "$*" = ./... ] || exit $worst
 

@@ -1,3 +1,8 @@
+//go:build !race
+
+// Pictures are painted in one goroutine, and ten times slower under the race
+// detector: the tests take them without it.
+
 package terminal_test
 
 import (
