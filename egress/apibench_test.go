@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,7 +27,7 @@ func speaker(events int) *httptest.Server {
 	}))
 }
 
-func post(b *testing.B, client *http.Client, to, body string, each func(line string)) {
+func post(b *testing.B, client *http.Client, to, body string) {
 	b.Helper()
 	req, err := http.NewRequest(http.MethodPost, to+"/v1/messages", strings.NewReader(body))
 	if err != nil {
@@ -40,13 +39,7 @@ func post(b *testing.B, client *http.Client, to, body string, each func(line str
 		b.Fatal(resp, err)
 	}
 	defer resp.Body.Close()
-	if each == nil {
-		io.Copy(io.Discard, resp.Body)
-		return
-	}
-	for s := bufio.NewScanner(resp.Body); s.Scan(); {
-		each(s.Text())
-	}
+	io.Copy(io.Discard, resp.Body)
 }
 
 // BenchmarkAPIChecks compares requests of a session's usual size on the route
@@ -72,7 +65,7 @@ func BenchmarkAPIChecks(b *testing.B) {
 	for b.Loop() {
 		for i, way := range ways {
 			start := time.Now()
-			post(b, client, way, body, nil)
+			post(b, client, way, body)
 			took[i] = append(took[i], time.Since(start))
 		}
 	}
@@ -81,51 +74,6 @@ func BenchmarkAPIChecks(b *testing.B) {
 	b.ReportMetric(median(2)/median(1), "direct")
 	b.ReportMetric(median(3)/median(1), "httputil")
 	b.ReportMetric(0, "ns/op")
-}
-
-// BenchmarkAPIEvents measures how long an event of a stream is on its way:
-// the 99th of a hundred, straight and through the route with all its checks.
-func BenchmarkAPIEvents(b *testing.B) {
-	srv := speaker(100)
-	defer srv.Close()
-	route, p := benchRigAPI(b, srv.URL)
-	p.SetDecoys(decoys)
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	ways := []string{srv.URL, "http://" + route}
-	delays := make([][]time.Duration, len(ways))
-	for b.Loop() {
-		for i, way := range ways {
-			post(b, client, way, `{"max_tokens":1}`, func(line string) {
-				var at int64
-				if n, _ := fmt.Sscanf(line, `data: {"at":%d}`, &at); n == 1 {
-					delays[i] = append(delays[i], time.Since(time.Unix(0, at)))
-				}
-			})
-		}
-	}
-	p99 := func(i int) float64 {
-		slices.Sort(delays[i])
-		return float64(delays[i][len(delays[i])*99/100]) / float64(time.Millisecond)
-	}
-	b.ReportMetric(p99(0), "direct-p99-ms")
-	b.ReportMetric(p99(1), "route-p99-ms")
-	b.ReportMetric(p99(1)-p99(0), "added-p99-ms")
-	b.ReportMetric(0, "ns/op")
-}
-
-// BenchmarkAPICut counts replies that do not come whole; it asks 2,000 times in
-// all, whatever -benchtime says.
-func BenchmarkAPICut(b *testing.B) {
-	srv := httptest.NewServer(http.HandlerFunc(earlyAnswer))
-	defer srv.Close()
-	route, _ := benchRigAPI(b, srv.URL)
-	cut := 0
-	for b.Loop() {
-		cut += cutReplies("http://"+route, 2000)
-		break
-	}
-	b.ReportMetric(float64(cut), "cut/2000")
 }
 
 // BenchmarkInspect reads bodies of a session's usual kind: what a look into

@@ -221,18 +221,3 @@ func (h *reservation) end(change func(*Totals)) {
 	change(&m.totals)
 	m.tell(m.totals)
 }
-
-const (
-	// bytesPerToken is a cautious guess: English text has four, code three.
-	bytesPerToken = 3
-	// defaultOutput is reserved where a request names no max_tokens.
-	defaultOutput = 64_000
-)
-
-// estimate is what a request may take.
-func estimate(bodySize, maxTokens int64) int64 {
-	if maxTokens < 0 {
-		maxTokens = defaultOutput
-	}
-	return (bodySize+bytesPerToken-1)/bytesPerToken + maxTokens
-}

@@ -55,7 +55,7 @@ func newHost(t testing.TB, limit int64) *host {
 
 func TestFiftyAtOnceNeverOverspendACapOfFive(t *testing.T) {
 	body := `{"max_tokens":100,"pad":"` + strings.Repeat("x", 275) + `"}`
-	cost := estimate(int64(len(body)), 100)
+	cost := most(t, body)
 	h := newHost(t, 5*cost)
 	r, u := apiRig(t, Options{Meter: h.m, Limits: Limits{Calls: 50}}, &Credential{APIKey, theKey, placeholder})
 	var arrived, running, most atomic.Int64
@@ -90,6 +90,7 @@ func TestFiftyAtOnceNeverOverspendACapOfFive(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	r.handlers.Wait() // a reply is settled once all of it was sent
 	if ok.Load() != 5 || capped.Load() != 45 || arrived.Load() != 5 {
 		t.Errorf("%d went through, %d were refused, %d reached the API", ok.Load(), capped.Load(), arrived.Load())
 	}
@@ -126,7 +127,7 @@ func TestEightRequestsRunAtOnceAndTheNinthIsToldToWait(t *testing.T) {
 
 func TestAReservationStaysWhenTheReplyIsCutOrUnreadable(t *testing.T) {
 	body := `{"max_tokens":1000}`
-	held := estimate(int64(len(body)), 1000)
+	held := most(t, body)
 	raw := fmt.Sprintf("POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", placeholder, len(body), body)
 	stream := func(text string, cut bool) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

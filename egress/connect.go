@@ -38,6 +38,11 @@ func (p *Proxy) serveConnect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer up.Close()
+	if !f.goesBy(up) {
+		d.Reason = f.why()
+		p.deny(w, d)
+		return
+	}
 	d.IP, d.Rule = addressText(addr), f.verdict.Rule
 	whole, buffered, err := hijack(w)
 	if err != nil {

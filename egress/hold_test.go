@@ -146,11 +146,11 @@ func TestQuestionsAreLimitedLikeRefusals(t *testing.T) {
 // The flood of the threat model, through the real proxy: the one tunnel and
 // the canary have their lines, the rest is counted.
 func TestAFloodHidesNeitherATunnelNorACanary(t *testing.T) {
-	r := newRig(t, Options{})
+	const each = 400
+	r := newRig(t, Options{Limits: Limits{Conns: 8 * each}}) // closed ones linger
 	addr, _ := echoServer(t)
 	port := r.origin("one.example", addr)
 	r.open(Policy{Hosts: []Rule{{Host: "one.example", Port: port}}, Canaries: []string{"canary.example"}})
-	const each = 400
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {

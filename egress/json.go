@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"unicode/utf8"
@@ -25,7 +26,7 @@ type visitor interface {
 	begin(kind byte) error               // '{' or '['
 	end() error                          // of either
 	key(name []byte) error               // decoded
-	text(value []byte, whole bool) error // decoded; no more than maxString bytes, whole says whether that is all
+	text(value []byte, size int64) error // decoded; no more than maxString bytes of size
 	other(value []byte) error            // a number as written (its first maxString bytes), true, false, null
 }
 
@@ -43,7 +44,7 @@ type jsonReader struct {
 
 	inKey  bool
 	buf    []byte // of the string, number or word that is being read
-	cut    bool   // buf holds its beginning only
+	size   int64  // of all of it; buf may hold its beginning only
 	more   int    // bytes that are missing of a character in UTF-8
 	lo, hi byte   // between which the next of them lies
 	hex    int    // digits that are missing of \u
@@ -218,7 +219,7 @@ func (r *jsonReader) value(c byte) error {
 	default:
 		return errJSON
 	}
-	r.buf, r.cut = append(r.buf[:0], c), false
+	r.buf, r.size = append(r.buf[:0], c), 1
 	return nil
 }
 
@@ -320,15 +321,13 @@ func (r *jsonReader) keep(c byte) {
 	if r.inKey {
 		limit = maxKey
 	}
-	if len(r.buf) >= limit {
-		r.cut = true
-		return
+	if r.size++; len(r.buf) < limit {
+		r.buf = append(r.buf, c)
 	}
-	r.buf = append(r.buf, c)
 }
 
 func (r *jsonReader) startString(key bool) {
-	r.inKey, r.buf, r.cut, r.state = key, r.buf[:0], false, inString
+	r.inKey, r.buf, r.size, r.state = key, r.buf[:0], 0, inString
 }
 
 // plainByte marks the bytes of a string that stand for themselves.
@@ -339,8 +338,27 @@ var plainByte = func() (t [256]bool) {
 	return t
 }()
 
-// stringBytes reads bytes of a string up to its end or an escape, and returns
-// how many.
+// plainRun is how many bytes at the beginning of p stand for themselves. It
+// looks at eight at a time: the highest bit of a byte is set where it is below
+// 0x20, '"', '\\' or above 0x7f, and perhaps in bytes behind one that is.
+func plainRun(p []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; n+8 <= len(p); n += 8 {
+		w := binary.LittleEndian.Uint64(p[n:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		if odd := ((w - ones*0x20) | (quote - ones) | (slash - ones) | w) & tops; odd != 0 {
+			break
+		}
+	}
+	for n < len(p) && plainByte[p[n]] {
+		n++
+	}
+	return n
+}
+
+// stringBytes reads bytes of a string up to its end or an escape that it does
+// not know by one letter, and returns how many.
 func (r *jsonReader) stringBytes(p []byte) (int, error) {
 	i := 0
 	for i < len(p) {
@@ -353,11 +371,7 @@ func (r *jsonReader) stringBytes(p []byte) (int, error) {
 			i++
 			continue
 		}
-		n := 0
-		for n < len(p)-i && plainByte[p[i+n]] {
-			n++
-		}
-		if n > 0 {
+		if n := plainRun(p[i:]); n > 0 {
 			r.keepAll(p[i : i+n])
 			if i += n; i == len(p) {
 				break
@@ -369,6 +383,11 @@ func (r *jsonReader) stringBytes(p []byte) (int, error) {
 		case c == '"':
 			return i, r.endString()
 		case c == '\\':
+			if i < len(p) && shortEscape[p[i]] != 0 {
+				c = shortEscape[p[i]]
+				i++
+				break
+			}
 			r.state = inEscape
 			return i, nil
 		case c < 0x80 || !r.lead(c):
@@ -384,10 +403,8 @@ func (r *jsonReader) keepAll(p []byte) {
 	if r.inKey {
 		limit = maxKey
 	}
-	if room := limit - len(r.buf); len(p) > room {
-		p, r.cut = p[:room], true
-	}
-	r.buf = append(r.buf, p...)
+	r.size += int64(len(p))
+	r.buf = append(r.buf, p[:min(len(p), limit-len(r.buf))]...)
 }
 
 // lead takes the first byte of a character in UTF-8 (RFC 3629 §4).
@@ -419,9 +436,9 @@ func (r *jsonReader) lead(c byte) bool {
 func (r *jsonReader) endString() error {
 	if !r.inKey {
 		r.done()
-		return r.v.text(r.buf, !r.cut)
+		return r.v.text(r.buf, r.size)
 	}
-	if r.cut {
+	if r.size > int64(len(r.buf)) {
 		return errTooNested
 	}
 	f := &r.frames[len(r.frames)-1]
@@ -438,6 +455,14 @@ func (r *jsonReader) endString() error {
 
 // escapes are what a backslash and one letter stand for.
 var escapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// shortEscape is the same as a table.
+var shortEscape = func() (t [256]byte) {
+	for c, plain := range escapes {
+		t[c] = plain
+	}
+	return t
+}()
 
 // escape reads a byte after a backslash.
 func (r *jsonReader) escape(c byte) error {

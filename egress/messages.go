@@ -34,6 +34,7 @@ type messageReader struct {
 	spots  []spot
 	tokens int64 // max_tokens; -1 while it was not there
 	stream bool
+	load   load
 }
 
 // place is what an object or a list means where it stands.
@@ -55,6 +56,8 @@ const (
 	placeMax    // max_tokens
 	placeType   // of a block, a source or a tool
 	placeStream
+	placeData   // of a source: what comes whole
+	placeManage // of the context, and what is edited in it
 )
 
 // spot is an object or a list that is open.
@@ -63,8 +66,10 @@ type spot struct {
 	list  bool
 	next  place  // of the value behind the last key
 	name  string // the last key, where next is placeNever
-	kind  string // of a source or a tool: its type
+	kind  string // of a block, a source, a tool or an edit: its type
 	typed bool   // it has one
+	data  int64  // of a source: its size; of a block: that of a source in it
+	whole bool   // a block: a source in it comes whole, in base64
 }
 
 func newMessageReader(web bool) *messageReader { return &messageReader{web: web, tokens: -1} }
@@ -75,14 +80,16 @@ var known = map[place]map[string]place{
 		"messages": placeMessages, "system": placeContent, "tools": placeTools, "metadata": placeOpaque,
 		"output_format": placeFormat, "output_config": placeFormat, "max_tokens": placeMax, "stream": placeStream,
 		"mcp_servers": placeNever, "container": placeNever, "betas": placeNever, "anthropic_beta": placeNever,
-		"source": placeSource, "content": placeContent,
+		"source": placeSource, "content": placeContent, "context_management": placeManage,
 	},
 	placeMessage: {"content": placeContent, "source": placeSource},
 	placeBlock:   {"content": placeContent, "source": placeSource, "input": placeOpaque, "type": placeType, "file_id": placeNever},
-	placeSource:  {"content": placeContent, "type": placeType, "url": placeNever, "file_id": placeNever, "source": placeSource},
+	placeSource:  {"content": placeContent, "type": placeType, "data": placeData, "url": placeNever, "file_id": placeNever, "source": placeSource},
 	placeTool:    {"type": placeType, "input_schema": placeOpaque, "input_examples": placeOpaque, "source": placeSource},
 	placeFormat:  {"format": placeFormat, "schema": placeOpaque, "source": placeSource},
+	placeManage:  {"edits": placeManage, "type": placeType, "content": placeContent, "source": placeSource},
 	placeOther:   {"content": placeContent, "source": placeSource},
+	placeData:    {"content": placeContent, "source": placeSource},
 }
 
 func (m *messageReader) top() *spot { return &m.spots[len(m.spots)-1] }
@@ -148,11 +155,17 @@ func (m *messageReader) end() error {
 	}
 	switch s.place {
 	case placeSource:
+		m.carry(s)
 		return checkSource(s.kind)
+	case placeBlock:
+		m.load.block(s)
 	case placeTool:
 		if s.typed {
+			m.load.tool(s.kind)
 			return checkTool(s.kind, m.web)
 		}
+	case placeManage:
+		m.load.edit(s.kind)
 	}
 	return nil
 }
@@ -218,7 +231,7 @@ func (m *messageReader) never() error {
 	}
 }
 
-func (m *messageReader) text(v []byte, whole bool) error {
+func (m *messageReader) text(v []byte, size int64) error {
 	if len(m.spots) == 0 {
 		return errJSON
 	}
@@ -231,12 +244,14 @@ func (m *messageReader) text(v []byte, whole bool) error {
 		return refuse("This API request is blocked by the bottle's policy: a tool in it is a word." + instead)
 	case placeType:
 		s := m.top()
-		if s.kind, s.typed = string(v), true; !whole {
+		if s.kind, s.typed = string(v), true; size > int64(len(v)) {
 			s.kind = "a type that is too long"
 		}
 		if s.place == placeBlock && s.kind == "container_upload" {
 			return refuse("This API request is blocked by the bottle's policy: it moves an uploaded file into a container at Anthropic." + instead)
 		}
+	case placeData:
+		m.top().data = size
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -80,7 +81,8 @@ func BenchmarkEventDelay(b *testing.B) {
 	rp.FlushInterval = -1
 	plain := httptest.NewServer(rp)
 	defer plain.Close()
-	route, _ := benchRigAPI(b, srv.URL)
+	route, p := benchRigAPI(b, srv.URL)
+	p.SetDecoys(decoys)
 	ways := []struct{ name, url string }{{"direct", srv.URL}, {"httputil", plain.URL}, {"route", "http://" + route}}
 	delays := map[string][]time.Duration{}
 	client := &http.Client{Transport: &http.Transport{}}
@@ -129,7 +131,7 @@ func BenchmarkStreamedReplies(b *testing.B) {
 	defer srv.Close()
 	u, _ := url.Parse(srv.URL)
 	quiet := httputil.NewSingleHostReverseProxy(u)
-	quiet.FlushInterval, quiet.ErrorLog = -1, srv.Config.ErrorLog
+	quiet.FlushInterval, quiet.ErrorLog = -1, log.New(io.Discard, "", 0)
 	plain := httptest.NewServer(quiet)
 	defer plain.Close()
 	route, _ := benchRigAPI(b, srv.URL)

@@ -53,6 +53,11 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
+	if !f.goesBy(conn) {
+		d.Reason = f.why()
+		p.deny(w, d)
+		return
+	}
 	start := time.Now()
 	d.Kind, d.IP, d.Rule = Allowed, addressText(addr), f.verdict.Rule
 	p.allowed.Add(1)
@@ -182,6 +187,7 @@ type result struct {
 // Full duplex is not an optimisation: without it the server, when the first
 // bytes of a reply are written, finishes off a request body that the transport
 // may still be reading, and the transport then drops the reply in its middle.
+// Requests to the API are read to their end before, so it matters to others.
 func forward(w http.ResponseWriter, out *http.Request, body io.ReadCloser, rt http.RoundTripper, clean func(http.Header)) (res result) {
 	return forwardSeen(w, out, body, rt, clean, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestPlainRequestsAreJudgedEachByItself(t *testing.T) {
@@ -109,6 +110,47 @@ func TestRepliesThatWereCutDoNotLookComplete(t *testing.T) {
 	}
 	if b, err := io.ReadAll(resp.Body); err == nil {
 		t.Errorf("read %q without an error", b)
+	}
+}
+
+// A server that answers before it has seen the end of the request: without full
+// duplex the reply is cut, because the body is then finished off by two.
+func TestAnswersBeforeTheEndOfAPlainRequestAreNeverCut(t *testing.T) {
+	r := newRig(t, Options{})
+	began := make(chan struct{}, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			panic(err)
+		}
+		io.WriteString(w, "begin,")
+		w.(http.Flusher).Flush()
+		n, err := io.Copy(io.Discard, req.Body)
+		fmt.Fprintf(w, "%d,%v", n, err)
+	}))
+	defer func() { srv.CloseClientConnections(); srv.Close() }()
+	port := r.origin("allowed.example", srv.Listener.Addr().String())
+	r.open(Policy{Hosts: []Rule{{Host: "allowed.example", Port: port}}})
+	const size = 64 << 10
+	c := r.dial()
+	c.SetDeadline(time.Now().Add(5 * time.Second)) // it would wait for ever
+	fmt.Fprintf(c, "POST http://allowed.example:%d/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", port, size)
+	io.WriteString(c, strings.Repeat("x", size/2))
+	br := bufio.NewReader(c)
+	go func() { // the second half comes when the reply has begun
+		<-began
+		io.WriteString(c, strings.Repeat("x", size/2))
+	}()
+	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodPost})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 6)
+	if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "begin," {
+		t.Fatalf("%q, %v", first, err)
+	}
+	began <- struct{}{}
+	if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != fmt.Sprintf("%d,<nil>", size) {
+		t.Errorf("the rest is %q, %v", rest, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -144,7 +145,7 @@ func (p *Proxy) SetPolicy(pol Policy) error {
 	p.rules = rules
 	for f := range p.flows {
 		if !f.stillAllowed(rules) {
-			f.cancel(cut{Revoked})
+			f.end(Revoked)
 		}
 	}
 	p.tellHeld()
@@ -224,7 +225,7 @@ func (p *Proxy) Close() {
 
 func (p *Proxy) cancelAll(why Reason) {
 	for f := range p.flows {
-		f.cancel(cut{why})
+		f.end(why)
 	}
 	p.tellHeld()
 }
@@ -243,6 +244,49 @@ type flow struct {
 	cred    *Credential
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+
+	mu    sync.Mutex
+	out   net.Conn // what it goes out by, once that is there
+	ended bool
+}
+
+// end ends a flow. When it returns, none of the bottle's bytes goes out by it
+// any more: whoever took a permission back may rely on it.
+func (f *flow) end(why Reason) {
+	f.cancel(cut{why})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	if f.out != nil {
+		closeNow(f.out)
+	}
+}
+
+// goesBy says what the flow goes out by. It is false, and out closed, when the
+// flow was ended meanwhile.
+func (f *flow) goesBy(out net.Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.out = out; f.ended {
+		closeNow(out)
+	}
+	return !f.ended
+}
+
+// closeNow closes c without a last word to the other side, which a TLS
+// connection may have to wait for.
+func closeNow(c net.Conn) {
+	for {
+		switch in := c.(type) {
+		case *knocked:
+			c = in.Conn
+		case *tls.Conn:
+			c = in.NetConn()
+		default:
+			c.Close()
+			return
+		}
+	}
 }
 
 func (f *flow) stillAllowed(r *Rules) bool {

@@ -503,6 +503,63 @@ func TestPolicyChangeClosesTunnelsThatAreNoLongerAllowed(t *testing.T) {
 	}
 }
 
+// A permission that was taken back is back when SetPolicy returns: not a
+// moment later, when a goroutine has come to it.
+func TestWhatIsRevokedIsClosedBeforeTheCallReturns(t *testing.T) {
+	revoke := map[string]func(r *rig){
+		"a policy": func(r *rig) {
+			if err := r.SetPolicy(Policy{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another way out": func(r *rig) {
+			if err := r.SetWay(Way{Proxy: "http://proxy.example:3128"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"shut":    func(r *rig) { r.Shut() },
+		"a decoy": func(r *rig) { r.trip(Decision{Via: "http"}, "x") },
+	}
+	for name, end := range revoke {
+		for _, wrap := range []func(net.Conn) net.Conn{
+			func(c net.Conn) net.Conn { return c },
+			func(c net.Conn) net.Conn { return &knocked{Conn: tls.Client(c, &tls.Config{}), free: func() {}} },
+		} {
+			r := newRig(t, Options{})
+			r.open(Policy{Hosts: []Rule{{Host: "goes.example"}}})
+			admit := func() (*flow, *closing) {
+				f, why := r.admit(t.Context(), Target{Host: "goes.example", Port: 443}, false)
+				if why != "" {
+					t.Fatal(why)
+				}
+				return f, &closing{}
+			}
+			f, out := admit()
+			late, lateOut := admit() // still dials
+			if !f.goesBy(wrap(out)) {
+				t.Fatal("it is over before it began")
+			}
+			end(r)
+			if !out.closed {
+				t.Errorf("%s: what it went out by is still open", name)
+			}
+			if late.goesBy(wrap(lateOut)) || !lateOut.closed {
+				t.Errorf("%s: what was dialled meanwhile goes on", name)
+			}
+			r.release(f)
+			r.release(late)
+		}
+	}
+}
+
+// closing is a connection that remembers that it was closed.
+type closing struct {
+	net.Conn
+	closed bool
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
 func TestIdleTunnelsAndLimitsAreEnforced(t *testing.T) {
 	r := newRig(t, Options{Limits: Limits{Idle: 150 * time.Millisecond, Tunnels: 2}})
 	addr, _ := echoServer(t)

@@ -90,7 +90,7 @@ func (c *call) prepare(r *http.Request, out string) error {
 			err = read.finish()
 		}
 		if err == nil && c.path == "/v1/messages" {
-			need = estimate(c.body.size, m.tokens)
+			need = m.most(c.body.size)
 		}
 	} else {
 		c.body, err = readBody(http.NoBody, 0, func([]byte) error { return nil }, &c.proxy.bodies)

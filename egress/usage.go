@@ -30,6 +30,29 @@ type wireUsage struct {
 	CacheWrite *int64 `json:"cache_creation_input_tokens"`
 	CacheRead  *int64 `json:"cache_read_input_tokens"`
 	Output     *int64 `json:"output_tokens"`
+	Turns      turns  `json:"iterations"`
+}
+
+// turns is the sum of usage.iterations: what each turn of the model took, where
+// Anthropic's servers went on by themselves, as when they compact a
+// conversation. The fields beside it are then those of a part; the bill is for
+// all.
+type turns Usage
+
+// UnmarshalJSON takes a list of usage objects. Anything else counts as none.
+func (t *turns) UnmarshalJSON(b []byte) error {
+	var all []wireUsage
+	if json.Unmarshal(b, &all) == nil {
+		for _, w := range all {
+			t.add(&w)
+		}
+	}
+	return nil
+}
+
+func (t *turns) add(w *wireUsage) {
+	sum := Usage(*t).Plus(w.over(Usage{}))
+	*t = turns{min(sum.Input, maxUsage), min(sum.CacheWrite, maxUsage), min(sum.CacheRead, maxUsage), min(sum.Output, maxUsage)}
 }
 
 // over puts the fields that are there over u. A field that shrinks or makes no
@@ -44,6 +67,10 @@ func (w *wireUsage) over(u Usage) Usage {
 	set(&u.CacheWrite, w.CacheWrite)
 	set(&u.CacheRead, w.CacheRead)
 	set(&u.Output, w.Output)
+	set(&u.Input, &w.Turns.Input)
+	set(&u.CacheWrite, &w.Turns.CacheWrite)
+	set(&u.CacheRead, &w.Turns.CacheRead)
+	set(&u.Output, &w.Turns.Output)
 	return u
 }
 
@@ -221,8 +248,10 @@ type replyTap struct {
 
 	depth  int
 	inside bool   // the object "usage" at the top is open
-	field  string // the last key, at the top or in usage
+	turns  bool   // the list "iterations" in it is, too
+	field  string // the last key, at the top, in usage or in a turn
 	wire   wireUsage
+	turn   wireUsage
 	found  bool
 }
 
@@ -245,35 +274,49 @@ func (t *replyTap) result() (Usage, bool) {
 
 func (t *replyTap) begin(kind byte) error {
 	t.depth++
-	if t.depth == 2 && t.field == "usage" && kind == '{' {
+	switch {
+	case t.depth == 2 && t.field == "usage" && kind == '{':
 		t.inside, t.found = true, true
+	case t.depth == 3 && t.inside && t.field == "iterations" && kind == '[':
+		t.turns = true
 	}
 	return nil
 }
 
 func (t *replyTap) end() error {
-	if t.depth--; t.depth == 1 {
+	t.depth--
+	switch {
+	case t.depth == 1:
 		t.inside, t.field = false, ""
+	case t.depth == 2 && t.turns:
+		t.turns, t.field = false, ""
+	case t.depth == 3 && t.turns:
+		t.wire.Turns.add(&t.turn)
+		t.turn, t.field = wireUsage{}, ""
 	}
 	return nil
 }
 
 func (t *replyTap) key(name []byte) error {
-	if t.depth == 1 || t.inside && t.depth == 2 {
+	if t.depth == 1 || t.inside && t.depth == 2 || t.turns && t.depth == 4 {
 		t.field = string(name)
 	}
 	return nil
 }
 
-func (t *replyTap) text([]byte, bool) error { return nil }
+func (t *replyTap) text([]byte, int64) error { return nil }
 
 func (t *replyTap) other(v []byte) error {
-	if !t.inside || t.depth != 2 {
+	w := &t.wire
+	switch {
+	case t.turns && t.depth == 4:
+		w = &t.turn
+	case !t.inside || t.depth != 2:
 		return nil
 	}
 	to := map[string]**int64{
-		"input_tokens": &t.wire.Input, "cache_creation_input_tokens": &t.wire.CacheWrite,
-		"cache_read_input_tokens": &t.wire.CacheRead, "output_tokens": &t.wire.Output,
+		"input_tokens": &w.Input, "cache_creation_input_tokens": &w.CacheWrite,
+		"cache_read_input_tokens": &w.CacheRead, "output_tokens": &w.Output,
 	}[t.field]
 	var n int64
 	if to != nil && json.Unmarshal(v, &n) == nil {

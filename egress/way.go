@@ -199,7 +199,7 @@ func (p *Proxy) SetWay(w Way, l *Login) error {
 	}
 	p.dialer.way.Store(c)
 	for f := range p.flows {
-		f.cancel(cut{Revoked})
+		f.end(Revoked)
 	}
 	if old := p.rules.api; old != nil {
 		rules, route := *p.rules, *old
