@@ -33,10 +33,10 @@ func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = up.Close() })
-	h := newHome(t, "cap_day = 100000\n", "BOTTLEBAR_TEST_UPSTREAM="+up.URL, "BOTTLEBAR_TEST_ROOT="+up.Root, "ANTHROPIC_API_KEY="+madeUpKey)
+	h := newHome(t, "cap_day = 5_000_000\n", "BOTTLEBAR_TEST_UPSTREAM="+up.URL, "BOTTLEBAR_TEST_ROOT="+up.Root, "ANTHROPIC_API_KEY="+madeUpKey)
 	h.open()
 	h.add()
-	b, err := h.app.Launch(t.Context(), control.LaunchRequest{Artifact: "demo", CapTokens: 2000}, nil)
+	b, err := h.app.Launch(t.Context(), control.LaunchRequest{Artifact: "demo", CapTokens: 10_000}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,15 +48,15 @@ func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
 		t.Helper()
 		eventually(t, "the tokens to be counted", func() bool {
 			got, _ := h.bottle(b.ID)
-			return got.Usage != nil && got.Usage.Tokens == n && got.Usage.Cap == 2000 && got.Usage.Held == 0
+			return got.Usage != nil && got.Usage.Tokens == n && got.Usage.Cap == 10_000 && got.Usage.Held == 0
 		})
 	}
 	used(35)
-	if d := h.app.Snapshot().Day; d == nil || d.Tokens != 35 || d.Cap != 100000 {
+	if d := h.app.Snapshot().Day; d == nil || d.Tokens != 35 || d.Cap != 5_000_000 {
 		t.Errorf("the day is %+v", d)
 	}
 	before := len(up.Requests())
-	const large = `{"model":"m","max_tokens":3000,"messages":[]}`
+	const large = `{"model":"m","max_tokens":20000,"messages":[]}`
 	if got := h.asking(b.Name, large); !strings.Contains(got, "429") {
 		t.Errorf("above the cap it answers %q", got)
 	}
@@ -67,7 +67,7 @@ func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
 	if got := h.asking(b.Name, large); !strings.Contains(got, "429") || len(up.Requests()) != before {
 		t.Errorf("after a restart it answers %q", got)
 	}
-	more := int64(50_000)
+	more := int64(4_000_000) // a search of the web reserves all that a model reads at once
 	if _, err := h.app.Adjust(t.Context(), b.Name, control.AdjustRequest{CapTokens: &more}); err != nil {
 		t.Fatal(err)
 	}
