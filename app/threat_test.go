@@ -82,6 +82,13 @@ func TestThePersonsSSHAgentSeesNoBottle(t *testing.T) {
 		return got.Isolation == snapshot.Proved && got.ProvedAt.After(*b.ProvedAt)
 	})
 	knock(b.Name)
+	resumeAfterItsEnd(t, h, b)
+	knock(b.Name)
+}
+
+// resumeAfterItsEnd ends a bottle's VM, as a crash would, and starts it again.
+func resumeAfterItsEnd(t *testing.T, h *home, b snapshot.Bottle) {
+	t.Helper()
 	if err := kill(vmPID(t, h, b.ID)); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +99,6 @@ func TestThePersonsSSHAgentSeesNoBottle(t *testing.T) {
 	if _, err := h.app.Resume(t.Context(), b.Name, nil); err != nil {
 		t.Fatal(err)
 	}
-	knock(b.Name)
 }
 
 // A guest can write to the agent root and to the unpacked layers of its
@@ -143,16 +149,7 @@ func TestWhatAGuestWritesToItsRootAndLayersReachesNobody(t *testing.T) {
 	}
 	// Its own next start: a new copy of the root.
 	poison(b.Name)
-	if err := kill(vmPID(t, h, b.ID)); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the bottle to be stopped", func() bool {
-		got, _ := h.bottle(b.ID)
-		return got.State == snapshot.Stopped
-	})
-	if _, err := h.app.Resume(t.Context(), b.Name, nil); err != nil {
-		t.Fatal(err)
-	}
+	resumeAfterItsEnd(t, h, b)
 	pristine(b.Name)
 }
 

@@ -232,7 +232,7 @@ func (b *Bottle) notePolicy(p egress.Policy) error {
 	b.mu.Unlock()
 	at := b.rack.cfg.Now()
 	if before == nil {
-		return b.recent.Add(policyLine(at, "", fmt.Sprintf("revision %d, %d rules", p.Revision, len(now))))
+		return b.recent.Add(policyLine(at, "", inForce(len(now))))
 	}
 	var lines []snapshot.Decision
 	for text := range now {
@@ -247,7 +247,7 @@ func (b *Bottle) notePolicy(p egress.Policy) error {
 	}
 	const most = 50
 	if len(lines) > most {
-		lines = []snapshot.Decision{policyLine(at, "", fmt.Sprintf("revision %d, %d rules, %d of them changed", p.Revision, len(now), len(lines)))}
+		lines = []snapshot.Decision{policyLine(at, "", fmt.Sprintf("%s, %d changed", inForce(len(now)), len(lines)))}
 	}
 	slices.SortFunc(lines, func(x, y snapshot.Decision) int { return strings.Compare(x.Host+x.Rule, y.Host+y.Rule) })
 	for _, line := range lines {
@@ -256,6 +256,14 @@ func (b *Bottle) notePolicy(p egress.Policy) error {
 		}
 	}
 	return nil
+}
+
+// inForce says how many rules a policy has.
+func inForce(rules int) string {
+	if rules == 1 {
+		return "1 rule in force"
+	}
+	return fmt.Sprintf("%d rules in force", rules)
 }
 
 func policyLine(at time.Time, host, what string) snapshot.Decision {

@@ -191,7 +191,7 @@ func TestAPolicysChangesAreLinesOfTheRecord(t *testing.T) {
 		got = append(got, d.Kind+" "+d.Verdict+" "+d.Host+" "+d.Rule)
 	}
 	want := []string{
-		"policy changed  revision 1, 1 rules", "policy changed a.example:443 removed",
+		"policy changed  1 rule in force", "policy changed a.example:443 removed",
 		"policy changed b.example:8443 private added", "policy changed block c.example added",
 	}
 	if !slices.Equal(got, want) {

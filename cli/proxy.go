@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"bottlebar.app/control"
 	"bottlebar.app/internal/fault"
@@ -31,7 +28,8 @@ func (c *commands) proxy() *cobra.Command {
 			if strings.Contains(args[0], ":") {
 				return fault.New("storing the proxy's login", "a name has no colon", "leave the password out: it is asked for")
 			}
-			password, err := c.readPassword()
+			// Space around a password is part of it.
+			password, err := c.readSecret("password")
 			if err != nil {
 				return err
 			}
@@ -44,22 +42,6 @@ func (c *commands) proxy() *cobra.Command {
 		}),
 	})
 	return cmd
-}
-
-// readPassword asks without echo on a terminal, and reads one line elsewhere.
-// Space around it is part of it.
-func (c *commands) readPassword() (string, error) {
-	if isTerminal(c.env.Stdin) {
-		fmt.Fprint(c.env.Stderr, "Password (not shown): ")
-		b, err := term.ReadPassword(int(c.env.Stdin.Fd())) //nolint:gosec // a descriptor
-		fmt.Fprintln(c.env.Stderr)
-		return string(b), err
-	}
-	line, err := bufio.NewReader(io.LimitReader(c.env.Stdin, maxSecret)).ReadString('\n')
-	if err != nil && line == "" {
-		return "", fault.New("reading the password", "standard input is empty", "pipe the password into the command")
-	}
-	return strings.TrimRight(line, "\r\n"), nil
 }
 
 func (c *commands) printProxy(st control.ProxyStatus) error {

@@ -21,11 +21,11 @@ func (c *commands) credential() *cobra.Command {
 	set := &cobra.Command{
 		Use: "set", Short: "store an API key or a subscription token, asked for or read from standard input", Args: cobra.NoArgs,
 		RunE: c.asking(func(ctx context.Context, client *control.Client, _ []string) error {
-			secret, err := c.readSecret()
+			secret, err := c.readSecret("API key or token")
 			if err != nil {
 				return err
 			}
-			st, err := client.SetCredential(ctx, kind, secret)
+			st, err := client.SetCredential(ctx, kind, strings.TrimSpace(secret))
 			if err != nil {
 				return err
 			}
@@ -63,19 +63,20 @@ func (c *commands) credential() *cobra.Command {
 // maxSecret is far above the length of any key or token.
 const maxSecret = 8 << 10
 
-// readSecret asks without echo on a terminal, and reads one line elsewhere.
-func (c *commands) readSecret() (string, error) {
+// readSecret asks for what it is called without echo on a terminal, and reads
+// one line elsewhere.
+func (c *commands) readSecret(what string) (string, error) {
 	if isTerminal(c.env.Stdin) {
-		fmt.Fprint(c.env.Stderr, "API key or token (not shown): ")
+		fmt.Fprintf(c.env.Stderr, "The %s (not shown): ", what)
 		b, err := term.ReadPassword(int(c.env.Stdin.Fd())) //nolint:gosec // a descriptor
 		fmt.Fprintln(c.env.Stderr)
 		return string(b), err
 	}
 	line, err := bufio.NewReader(io.LimitReader(c.env.Stdin, maxSecret)).ReadString('\n')
 	if err != nil && line == "" {
-		return "", fault.New("reading the credential", "standard input is empty", "pipe the key or token into the command")
+		return "", fault.New("reading the "+what, "standard input is empty", "pipe the "+what+" into the command")
 	}
-	return strings.TrimSpace(line), nil
+	return strings.TrimRight(line, "\r\n"), nil
 }
 
 func (c *commands) printCredential(st control.CredentialStatus) error {

@@ -284,13 +284,19 @@ func (r *decisionRow) show(d snapshot.Decision, now time.Time) {
 	}
 }
 
-// decisionCells are the texts of a row. The host is cut on the left: its end
-// says whose it is.
-func decisionCells(d snapshot.Decision, now time.Time) [7]string {
-	host := look.CutLeft(look.Clean(d.Host, 255), 80)
-	if d.Port != 0 {
-		host += ":" + strconv.Itoa(d.Port)
+// hostPort is a host and its port. The host is cut on the left: its end says whose
+// it is.
+func hostPort(host string, port int) string {
+	host = look.CutLeft(look.Clean(host, 255), 80)
+	if port != 0 {
+		host += ":" + strconv.Itoa(port)
 	}
+	return host
+}
+
+// decisionCells are the texts of a row.
+func decisionCells(d snapshot.Decision, now time.Time) [7]string {
+	host := hostPort(d.Host, d.Port)
 	if d.Count > 1 {
 		host += "  ×" + strconv.Itoa(d.Count)
 	}

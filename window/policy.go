@@ -102,10 +102,7 @@ func (r *policyRow) show(p snapshot.PolicyRule, now time.Time) {
 }
 
 func policyCells(p snapshot.PolicyRule, now time.Time) [4]string {
-	host := look.CutLeft(look.Clean(p.Host, 255), 80)
-	if p.Port != 0 {
-		host += ":" + strconv.Itoa(p.Port)
-	}
+	host := hostPort(p.Host, p.Port)
 	from := look.Clean(p.Origin, 20)
 	if p.Preset != "" {
 		from += ", preset " + look.Clean(p.Preset, 30)
