@@ -343,6 +343,38 @@ func TestBulkPassesUnchangedBothWaysAtOnce(t *testing.T) {
 	}
 }
 
+// Frames below, at and above what is read ahead of a body, to readers whose
+// buffers end before, with and after it.
+func TestFramesOfEverySizeArriveWholeInBuffersOfEverySize(t *testing.T) {
+	h := newHost(t)
+	go echoStreams(h.peer())
+	s := h.session()
+	edge := len(lookahead{}.buf)
+	sizes := []int{1, headSize, edge - headSize, edge - 1, edge, edge + 1, bulkFrame - 1, bulkFrame, maxFrame - 1, maxFrame, maxFrame + 1, 3 * maxFrame}
+	for _, room := range append(sizes, 7, 1000) {
+		st, err := s.Forward(h.ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []byte
+		for i, n := range sizes {
+			want = append(want, bytes.Repeat([]byte{byte(i + 1)}, n)...)
+		}
+		go func() {
+			for rest, i := want, 0; len(rest) > 0; i++ {
+				n, _ := st.Write(rest[:sizes[i]])
+				rest = rest[n:]
+			}
+			_ = st.CloseWrite()
+		}()
+		var got bytes.Buffer
+		if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{st}, make([]byte, room)); err != nil || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("into %d bytes at a time: %d of %d came, %v", room, got.Len(), len(want), err)
+		}
+		_ = st.Close()
+	}
+}
+
 func TestEventsAreAnsweredAndWithdrawn(t *testing.T) {
 	h := newHost(t)
 	peer := h.peer()

@@ -1,7 +1,6 @@
 package hop
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -16,9 +15,7 @@ type wire struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil where conn has no descriptor, as in tests
 
-	// Only the receive loop touches these. The buffer is small on purpose: it
-	// takes heads together with little bodies, and lets large ones pass it by.
-	in *bufio.Reader
+	ahead lookahead // only the receive loop touches it
 
 	wmu  sync.Mutex // one frame at a time
 	vec  [3][]byte
@@ -35,12 +32,16 @@ type wire struct {
 }
 
 const (
-	readAhead  = 4 << 10
 	maxControl = 256 << 10 // bytes of frames that a peer may leave untaken
+	sockBuffer = 128 << 10 // about what Linux gives local sockets by itself; macOS gives 8 KiB
 )
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{conn: conn, in: bufio.NewReaderSize(conn, readAhead), kick: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &wire{conn: conn, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	if c, ok := conn.(*net.UnixConn); ok {
+		_ = c.SetReadBuffer(sockBuffer)
+		_ = c.SetWriteBuffer(sockBuffer)
+	}
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
 			w.raw = raw
@@ -68,19 +69,27 @@ func lost(err error) error {
 
 // next reads the head of the next frame.
 func (w *wire) next() (head, error) {
-	b, err := w.in.Peek(headSize)
-	if err != nil {
-		return head{}, lost(err)
+	for w.ahead.len() < headSize {
+		if err := w.ahead.fill(w.conn); err != nil {
+			return head{}, lost(err)
+		}
 	}
-	h := parseHead(b)
-	_, _ = w.in.Discard(headSize)
-	return h, nil
+	var b [headSize]byte
+	w.ahead.read(b[:])
+	return parseHead(b[:]), nil
 }
 
 // discard skips a body that nobody reads.
 func (w *wire) discard(n int) error {
-	_, err := w.in.Discard(n)
-	return lost(err)
+	for n > 0 {
+		if w.ahead.len() == 0 {
+			if err := w.ahead.fill(w.conn); err != nil {
+				return lost(err)
+			}
+		}
+		n -= w.ahead.skip(n)
+	}
+	return nil
 }
 
 // take reads some of a body of n bytes to where into says, which is asked with
@@ -88,17 +97,17 @@ func (w *wire) discard(n int) error {
 // take has returned, nor while the connection is waited for: whoever gives it
 // may take it back meanwhile.
 func (w *wire) take(n int, into func(int, func([]byte) (int, error)) (int, error)) (int, error) {
-	if w.in.Buffered() > 0 || w.raw == nil {
-		if w.in.Buffered() == 0 {
-			if _, err := w.in.Peek(1); err != nil {
-				return 0, lost(err)
-			}
+	if w.raw == nil && w.ahead.len() == 0 {
+		if err := w.ahead.fill(w.conn); err != nil {
+			return 0, lost(err)
 		}
-		return into(min(n, w.in.Buffered()), w.in.Read)
+	}
+	if w.ahead.len() > 0 {
+		return into(min(n, w.ahead.len()), func(p []byte) (int, error) { return w.ahead.read(p), nil })
 	}
 	got, failed := 0, error(nil)
 	err := w.raw.Read(func(fd uintptr) bool {
-		got, failed = into(n, func(p []byte) (int, error) { return readOnce(int(fd), p) })
+		got, failed = into(n, func(p []byte) (int, error) { return w.ahead.readBeyond(int(fd), p) })
 		return !errors.Is(failed, syscall.EAGAIN)
 	})
 	if err == nil {
@@ -108,16 +117,6 @@ func (w *wire) take(n int, into func(int, func([]byte) (int, error)) (int, error
 		err = io.EOF
 	}
 	return got, lost(err)
-}
-
-// readOnce reads what is there without waiting.
-func readOnce(fd int, p []byte) (int, error) {
-	for {
-		n, err := syscall.Read(fd, p)
-		if !errors.Is(err, syscall.EINTR) {
-			return max(n, 0), err
-		}
-	}
 }
 
 // send queues a frame without a body: it goes out before any frame that is

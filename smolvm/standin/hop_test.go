@@ -113,7 +113,7 @@ func TestOn177AMountedSocketIsSeenUnderTheWorkspaceOnly(t *testing.T) {
 }
 
 // pipePair returns the two ends of a connected pair of sockets.
-func pipePair(t *testing.T, dir string) (near, far *net.UnixConn) {
+func pipePair(t testing.TB, dir string) (near, far *net.UnixConn) {
 	t.Helper()
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "pair"), Net: "unix"})
 	if err != nil {
