@@ -61,7 +61,7 @@ func (a *api) connect(d *dialer, floor *Floor) {
 
 var (
 	modelPath = regexp.MustCompile(`^/v1/models(/[A-Za-z0-9._-]+)?$`)
-	betaValue = regexp.MustCompile(`^[A-Za-z0-9._,-]{1,64}$`)
+	betaValue = regexp.MustCompile(`^(true|false)$`) // what is asked for by name stands in a header, and is read there
 )
 
 // apiPath returns the path and query that go upstream for r, both built anew,
@@ -100,7 +100,8 @@ func apiHeader(in http.Header, c *Credential) http.Header {
 		h.Del(name)
 	}
 	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Cf-") {
+		// Some servers take an underscore for a hyphen.
+		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Cf-") || strings.Contains(name, "_") {
 			h.Del(name)
 		}
 	}

@@ -93,7 +93,7 @@ func TestAPIRequestsCarryTheCredentialAndNothingOfTheGuests(t *testing.T) {
 			r, u := apiRig(t, Options{}, c)
 			resp, body := r.send(message(placeholder, "X-Api-Key: guests-own\r\nCookie: a=b\r\nX-Forwarded-For: 1.2.3.4\r\nForwarded: for=1\r\n"+
 				"Connection: X-Hop\r\nX-Hop: 1\r\nAccept-Encoding: gzip\r\nAnthropic-Beta: oauth-2025-04-20,x-2026\r\nAnthropic-Version: 2023-06-01\r\nX-App: cli\r\n"+
-				"X-HTTP-Method-Override: DELETE\r\nProxy-Authorization: Basic x\r\nReferer: http://x\r\n"))
+				"Anthropic_Beta: mcp-client-2025-11-20\r\nX_Api_Key: guests-own\r\nX-HTTP-Method-Override: DELETE\r\nProxy-Authorization: Basic x\r\nReferer: http://x\r\n"))
 			if resp.StatusCode != 200 || body != `{"ok":true}` {
 				t.Fatalf("%d %q", resp.StatusCode, body)
 			}
@@ -107,7 +107,7 @@ func TestAPIRequestsCarryTheCredentialAndNothingOfTheGuests(t *testing.T) {
 			want := map[string]string{
 				"X-Api-Key": theKey, "Authorization": "", "Cookie": "", "X-Forwarded-For": "", "Forwarded": "", "X-Hop": "", "Accept-Encoding": "identity",
 				"Anthropic-Beta": "oauth-2025-04-20,x-2026", "Anthropic-Version": "2023-06-01", "X-App": "cli", "X-Http-Method-Override": "",
-				"Proxy-Authorization": "", "Referer": "", "User-Agent": "",
+				"Proxy-Authorization": "", "Referer": "", "User-Agent": "", "Anthropic_beta": "", "X_api_key": "",
 			}
 			if c.Kind == Token {
 				want["X-Api-Key"], want["Authorization"] = "", "Bearer "+theToken
@@ -159,7 +159,7 @@ func TestAPIServesAClosedTableOfRequests(t *testing.T) {
 		"GET /v1/models/a%20b", "GET /v1/files", "GET /v1/messages", "PUT /v1/messages", "DELETE /v1/messages", "HEAD /v1/models", "OPTIONS /v1/models",
 		"TRACE /v1/messages", "POST /v1/messages/", "POST /v1/messages/batches", "POST /v1/messages%2fbatches", "POST /v1/messages/../files", "POST /v1/files",
 		"POST /v1/complete", "POST /v1/messages?beta=true&x=1", "POST /v1/messages?beta=true&beta=false", "POST /v1/messages?Beta=true",
-		"POST /v1/messages?beta=a%26b", "POST /v1/messages?beta=", "POST /v1/messages?beta=%zz", "POST /v1/messages?api_key=1", "GET /", "GET /api/hello", "HEAD /api/hello",
+		"POST /v1/messages?beta=a%26b", "POST /v1/messages?beta=mcp-client-2025-11-20", "POST /v1/messages?beta=", "POST /v1/messages?beta=%zz", "POST /v1/messages?api_key=1", "GET /", "GET /api/hello", "HEAD /api/hello",
 		"GET /v1", "GET /admin", "GET /metrics", "GET /debug/pprof/",
 	} {
 		resp, _ := r.send(line + auth + "\r\n")

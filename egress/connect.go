@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func (p *Proxy) serveConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	t, err := ParseTarget(r.RequestURI, 0)
 	if err != nil {
-		d.Reason, d.Host = BadName, shown(r.RequestURI)
+		d.Reason, d.Host = BadName, shownPlace(r.RequestURI)
 		p.deny(w, d)
 		return
 	}
@@ -167,6 +168,15 @@ func hijack(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	return conn, rw.Reader, nil
+}
+
+// shownPlace is shown of what a tunnel was asked for and is no place. A user, a
+// path and a query are no part of a line.
+func shownPlace(s string) string {
+	if i := strings.IndexAny(s, "/?#"); i >= 0 {
+		s = s[:i]
+	}
+	return shown(s[strings.LastIndexByte(s, '@')+1:])
 }
 
 // shown cuts a guest's words to what a line may hold.

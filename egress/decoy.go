@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -179,24 +178,35 @@ func (l *lookout) inHost(host string) string {
 	return ""
 }
 
-// inText looks in a path or a query, as it is and with its escapes read.
+// inText looks in a path, a query or a header's value, as it is and with its
+// escapes read.
 func (l *lookout) inText(s string) string {
 	if l == nil {
 		return ""
 	}
-	if name := l.find([]byte(s)); name != "" || !strings.ContainsAny(s, "%+") {
+	if name := l.find([]byte(s)); name != "" || !strings.Contains(s, "%") {
 		return name
 	}
-	if plain, err := url.QueryUnescape(s); err == nil {
-		if name := l.find([]byte(plain)); name != "" {
-			return name
+	return l.find(unescaped(s))
+}
+
+// unescaped reads the escapes of an address. What is none stays as it is: one
+// that is broken on purpose hides no other.
+func unescaped(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			high, ok1 := hexDigit(s[i+1])
+			low, ok2 := hexDigit(s[i+2])
+			if ok1 && ok2 {
+				out = append(out, byte(high<<4|low))
+				i += 2
+				continue
+			}
 		}
+		out = append(out, s[i])
 	}
-	plain, err := url.PathUnescape(s)
-	if err != nil {
-		return ""
-	}
-	return l.find([]byte(plain))
+	return out
 }
 
 // inHeader looks in names and values, but for those in except.

@@ -157,6 +157,9 @@ func TestADecoySeenAnywhereShutsTheWayOut(t *testing.T) {
 		"the path, escaped": func(p uint16) string {
 			return fmt.Sprintf("GET http://origin.example:%d/%s HTTP/1.1\r\nHost: x\r\n\r\n", p, "%"+strings.Join(strings.Split(fmt.Sprintf("% x", canary), " "), "%"))
 		},
+		"the query, escaped, behind an escape that is none": func(p uint16) string {
+			return fmt.Sprintf("GET http://origin.example:%d/?%%zz&q=%s HTTP/1.1\r\nHost: x\r\n\r\n", p, "%"+strings.Join(strings.Split(fmt.Sprintf("% x", canary), " "), "%"))
+		},
 		"a decoy's secret, quoted": func(p uint16) string {
 			return fmt.Sprintf("GET http://origin.example:%d/?q=%s HTTP/1.1\r\nHost: x\r\n\r\n", p, url.QueryEscape(planted))
 		},

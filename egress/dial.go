@@ -64,7 +64,7 @@ func (d *dialer) straight(ctx context.Context, t Target, priv bool, floor *Floor
 		if d.exempt[netip.AddrPortFrom(plain(a), t.Port)] {
 			return nil
 		}
-		return floor.Check(a, priv)
+		return floor.checkPlace(a, t.Port, priv)
 	}
 	nd := net.Dialer{
 		Timeout:   dialTimeout,

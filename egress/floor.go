@@ -9,8 +9,9 @@ import (
 // whoever named them. The zero value is the fixed part, the one that holds on
 // any machine.
 type Floor struct {
-	never []netip.Prefix // not even by a private rule
-	local []netip.Prefix // not but by a private rule
+	never  []netip.Prefix          // not even by a private rule
+	places map[netip.AddrPort]bool // the same, on one port
+	local  []netip.Prefix          // not but by a private rule
 }
 
 // errFloor means that an address is below the floor.
@@ -63,6 +64,14 @@ func (f *Floor) Check(a netip.Addr, priv bool) error {
 		return errFloor
 	}
 	return nil
+}
+
+// checkPlace is Check for the port, too, that is dialled.
+func (f *Floor) checkPlace(a netip.Addr, port uint16, priv bool) error {
+	if f.places[netip.AddrPortFrom(plain(a), port)] {
+		return errFloor
+	}
+	return f.Check(a, priv)
 }
 
 func within(a netip.Addr, list []netip.Prefix) bool {

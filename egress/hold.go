@@ -50,14 +50,23 @@ func (p *Proxy) admitHeld(ctx context.Context, t Target, d Decision) (*flow, Rea
 	if why != NotAllowed {
 		return f, why
 	}
+	return p.awaitAnswer(ctx, t, d)
+}
+
+// awaitAnswer holds a request that no rule names.
+func (p *Proxy) awaitAnswer(ctx context.Context, t Target, d Decision) (*flow, Reason) {
 	wait, changed := p.startHold(t)
 	if wait == 0 {
-		return f, why
+		return nil, NotAllowed
 	}
 	defer p.endHold()
+	// The answer may have come between the refusal and the watch for it.
+	if f, now := p.admit(ctx, t, false); now != NotAllowed {
+		return f, now
+	}
 	d.Kind, d.Millis = Held, wait.Milliseconds()
 	if !p.journal.ask(d) {
-		return f, why // too many lines already: nobody would see the question
+		return nil, NotAllowed // too many lines already: nobody would see the question
 	}
 	over := time.NewTimer(wait)
 	defer over.Stop()
@@ -65,16 +74,16 @@ func (p *Proxy) admitHeld(ctx context.Context, t Target, d Decision) (*flow, Rea
 		select {
 		case <-changed:
 		case <-over.C:
-			return nil, why
+			return nil, NotAllowed
 		case <-ctx.Done():
-			return nil, why
+			return nil, NotAllowed
 		}
 		f, now := p.admit(ctx, t, false)
 		if now != NotAllowed {
 			return f, now
 		}
 		if changed = p.stillHeld(t); changed == nil {
-			return nil, why
+			return nil, NotAllowed
 		}
 	}
 }

@@ -66,6 +66,21 @@ func TestAnUnlistedPlaceWaitsForTheAnswerThatLetsItThrough(t *testing.T) {
 	}
 }
 
+// The answer to another request for the same place may come just before this one
+// begins to wait: then nothing more will tell of it.
+func TestWhatWasAllowedMeanwhileDoesNotWait(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open(Policy{Hold: &Hold{Millis: 30_000}, Hosts: []Rule{{Host: "new.example"}}})
+	f, why := r.awaitAnswer(t.Context(), Target{Host: "new.example", Port: 443}, Decision{Via: "connect", Host: "new.example", Port: 443})
+	if f == nil {
+		t.Fatalf("refused: %s", why)
+	}
+	r.release(f)
+	if r.heldNow() != 0 {
+		t.Error("a person was asked about it")
+	}
+}
+
 func TestWhatWaitsIsRefusedByNoByBlockByShuttingAndByTime(t *testing.T) {
 	const raw = "CONNECT new.example:443 HTTP/1.1\r\nHost: x\r\n\r\n"
 	wait := &Hold{Millis: 30_000}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -121,6 +123,20 @@ func TestOnlyABlockMayNameAllOfATopLevelDomain(t *testing.T) {
 	r := compile(t, Policy{Hosts: []Rule{{Host: "a.example"}}, Block: []string{"*.example"}})
 	if v := r.Decide(Target{Host: "a.example", Port: 443}); v.Reason != Blocked {
 		t.Errorf("a name below a blocked top: %+v", v)
+	}
+}
+
+func TestABlockedAddressIsReachedByNoName(t *testing.T) {
+	r := newRig(t, Options{})
+	r.names.addrs["name.example"] = []string{"93.184.216.34"}
+	p := Policy{Hosts: []Rule{{Host: "name.example", Port: 8443}}, Block: []string{"93.184.216.34:8443"}}
+	r.open(p)
+	if _, _, resp := r.tunnel("name.example:8443"); resp.StatusCode != http.StatusForbidden || resp.Header.Get("X-Bottle-Denied") != string(BelowFloor) {
+		t.Errorf("%s %v", resp.Status, resp.Header)
+	}
+	floor := compile(t, p).floor
+	if addr := netip.MustParseAddr("93.184.216.34"); floor.checkPlace(addr, 443, false) != nil {
+		t.Error("another port is blocked with it")
 	}
 }
 

@@ -267,8 +267,9 @@ func (m *messageReader) other(v []byte) error {
 			return m.never()
 		}
 	case placeMax:
+		// Of a longer number an exponent may be missing.
 		n, err := strconv.ParseFloat(string(v), 64)
-		if err != nil || n < 0 || n > maxTokens {
+		if err != nil || n < 0 || n > maxTokens || len(v) == maxString {
 			return refuse("This API request is blocked by the bottle's policy: its max_tokens is not a number that makes sense.")
 		}
 		m.tokens = int64(math.Ceil(n))

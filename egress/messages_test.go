@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -99,6 +100,7 @@ var bad = []struct{ body, says string }{
 	{`{"max_tokens":"1000"}`, "max_tokens"},
 	{`{"max_tokens":-1}`, "max_tokens"},
 	{`{"max_tokens":1e300}`, "max_tokens"},
+	{`{"max_tokens":0.` + strings.Repeat("0", 300) + `1e306}`, "max_tokens"}, // 100,000
 	{`{"max_tokens":1,"max_tokens":2}`, "twice"},
 	{`{"tools":[],"to\u006fls":[{"type":"code_execution_20250825"}]}`, "twice"},
 	{`{"messages":[{"content":[{"type":"tool_use","input":{"a":1,"a":2}}]}]}`, "twice"},
@@ -369,3 +371,45 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// What a switch took back does not go on because it had begun.
+func TestSwitchingTheWebOffEndsWhatMaySearch(t *testing.T) {
+	r, u := newRig(t, Options{}), newUpstream(t)
+	begun, over := make(chan struct{}, 8), make(chan struct{})
+	u.reply = func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, "begun")
+		w.(http.Flusher).Flush()
+		begun <- struct{}{}
+		<-over
+	}
+	defer close(over)
+	with, without := u.policy(), u.policy()
+	with.API.Web = true
+	r.SetCredential(&Credential{APIKey, theKey, placeholder})
+	search := func() io.ReadCloser {
+		t.Helper()
+		const body = `{"max_tokens":1,"tools":[{"type":"web_search_20250305","name":"s"}]}`
+		c := r.dial()
+		fmt.Fprintf(c, "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", placeholder, len(body), body)
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		<-begun
+		return resp.Body
+	}
+	r.open(with)
+	reply := search()
+	r.open(with) // another change of the policy leaves it alone
+	if n := r.Stats().Calls; n != 1 {
+		t.Fatalf("%d requests run", n)
+	}
+	r.open(without)
+	if _, err := io.ReadAll(reply); err == nil {
+		t.Error("the reply came to its end")
+	}
+	if d := r.line(func(d Decision) bool { return d.Kind == APICall }); d.Reason != Revoked {
+		t.Errorf("line = %+v", d)
+	}
+}

@@ -204,7 +204,7 @@ func forwardSeen(w http.ResponseWriter, out *http.Request, body io.ReadCloser, r
 	if out.Body = counter; out.ContentLength == 0 {
 		out.Body = http.NoBody
 	}
-	resp, err := rt.RoundTrip(out)
+	resp, err := lastWord(rt, out)
 	defer func() { res.up = counter.n.Load() }()
 	if err != nil {
 		res.err = err
@@ -248,6 +248,17 @@ func forwardSeen(w http.ResponseWriter, out *http.Request, body io.ReadCloser, r
 			return res
 		}
 	}
+}
+
+// lastWord sends out. A reply that is no last word, or has no status at all, is
+// none: what is written here could not say either.
+func lastWord(rt http.RoundTripper, out *http.Request) (*http.Response, error) {
+	resp, err := rt.RoundTrip(out)
+	if err == nil && resp.StatusCode < http.StatusOK {
+		resp.Body.Close()
+		return nil, errNoAnswer
+	}
+	return resp, err
 }
 
 // finish tells the bottle about a reply that never came, or cuts the

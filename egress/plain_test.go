@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -182,5 +183,38 @@ func TestPolicyChangeEndsPlainRequestsUnderWay(t *testing.T) {
 	}
 	if d := r.line(kind(Closed, "allowed.example")); d.Reason != Revoked {
 		t.Errorf("line = %+v", d)
+	}
+}
+
+// A server may say anything where its status belongs. None of it ends the
+// handler before the end of the connection is on record.
+func TestAReplyWithoutAStatusIsNone(t *testing.T) {
+	for _, status := range []string{"000 x", "042 x", "101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade"} {
+		r := newRig(t, Options{})
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		go func() {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+				fmt.Fprintf(c, "HTTP/1.1 %s\r\n\r\n", status)
+				_, _ = io.Copy(io.Discard, c)
+			}
+		}()
+		port := r.origin("odd.example", ln.Addr().String())
+		r.open(Policy{Hosts: []Rule{{Host: "odd.example", Port: port}}})
+		resp, _ := r.send(fmt.Sprintf("GET http://odd.example:%d/ HTTP/1.1\r\nHost: x\r\n\r\n", port))
+		if resp.StatusCode != http.StatusBadGateway || resp.Header.Get("X-Bottle-Denied") != string(NotReached) {
+			t.Errorf("%.3s: %d %v", status, resp.StatusCode, resp.Header)
+		}
+		if d := r.line(kind(Closed, "odd.example")); d.Status != http.StatusBadGateway || d.Reason != NotReached {
+			t.Errorf("%.3s: line = %+v", status, d)
+		}
 	}
 }

@@ -290,8 +290,8 @@ func closeNow(c net.Conn) {
 }
 
 func (f *flow) stillAllowed(r *Rules) bool {
-	if f.api {
-		return r.api != nil && r.api.base == f.rules.api.base
+	if f.api { // a search goes on for as long as its request does
+		return r.api != nil && r.api.base == f.rules.api.base && (r.api.web || !f.rules.api.web)
 	}
 	v := r.Decide(f.target)
 	return v.OK && v.Private == f.verdict.Private

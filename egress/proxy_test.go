@@ -560,6 +560,27 @@ type closing struct {
 
 func (c *closing) Close() error { c.closed = true; return nil }
 
+func TestALineAboutATunnelHoldsNeitherUserNorQuery(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open(Policy{})
+	for target, host := range map[string]string{
+		"me:secret@a.example:443": "a.example:443", "b.example:443?token=secret": "b.example:443", "c.example:443/secret": "c.example:443", "secret@": "",
+	} {
+		resp, body := r.send("CONNECT " + target + " HTTP/1.1\r\nHost: x\r\n\r\n")
+		if resp.StatusCode/100 != 4 || strings.Contains(resp.Status+body, "secret") {
+			t.Errorf("%s: %s %q", target, resp.Status, body)
+		}
+		if resp.StatusCode == http.StatusForbidden { // else it was no request to begin with
+			r.line(func(d Decision) bool { return d.Reason == BadName && d.Host == host })
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if text := fmt.Sprintf("%+v", r.lines); strings.Contains(text, "secret") {
+		t.Error(text)
+	}
+}
+
 func TestIdleTunnelsAndLimitsAreEnforced(t *testing.T) {
 	r := newRig(t, Options{Limits: Limits{Idle: 150 * time.Millisecond, Tunnels: 2}})
 	addr, _ := echoServer(t)

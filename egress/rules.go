@@ -58,6 +58,7 @@ func (p Policy) Compile() (*Rules, error) {
 		return nil, &RuleError{fmt.Sprintf("%d rules", n), fmt.Sprintf("a policy has at most %d", MaxRules), "use wildcards, or remove some"}
 	}
 	r := &Rules{policy: p, hosts: newTable(), block: newTable(), canaries: map[string]bool{}, hold: p.Hold.compile()}
+	r.floor.places = map[netip.AddrPort]bool{}
 	if err := r.compileAPI(p.API); err != nil {
 		return nil, err
 	}
@@ -122,8 +123,13 @@ func (r *Rules) addBlock(text string) error {
 		return err
 	}
 	r.block.add(host, rule{port: port, text: text})
-	if host.Addr.IsValid() && port == 0 {
+	// A name that leads there is blocked, too.
+	switch {
+	case !host.Addr.IsValid():
+	case port == 0:
 		r.floor.never = append(r.floor.never, netip.PrefixFrom(host.Addr, host.Addr.BitLen()))
+	default:
+		r.floor.places[netip.AddrPortFrom(host.Addr, port)] = true
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (d *dialer) judge(ctx context.Context, w *way, t Target, priv bool, floor *
 		if d.exempt[netip.AddrPortFrom(plain(a), t.Port)] {
 			continue
 		}
-		if floor.Check(a, priv) != nil || (a.Is6() && d.embeds(ctx, a)) {
+		if floor.checkPlace(a, t.Port, priv) != nil || (a.Is6() && d.embeds(ctx, a)) {
 			return netip.Addr{}, errFloor
 		}
 	}

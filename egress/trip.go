@@ -80,7 +80,7 @@ func (p *Proxy) sees(w http.ResponseWriter, d Decision, host string, r *http.Req
 	if name == "" {
 		return false
 	}
-	d.Host = shown(host)
+	d.Host = shownPlace(host)
 	if t, err := ParseTarget(host, DefaultPort); err == nil {
 		d.Host, d.Port = t.Host, t.Port
 	}
