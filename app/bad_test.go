@@ -210,6 +210,7 @@ func TestALaunchThatFailsInsideSmolvmLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []string{"create:exit=1", "start:exit=1", "exec:exit=137", "cp:enospc"} {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, "driver = \"process\"\n", "STANDIN_FAULT="+fault)
 			h.open()
 			h.add()
@@ -234,6 +235,7 @@ func TestIsolationThatDoesNotHoldEndsTheLaunch(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []string{"start:nic", "start:netns=host"} {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, "", "STANDIN_FAULT="+fault)
 			h.open()
 			h.add()

@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -121,10 +120,8 @@ func bringTools(t *testing.T, h *home, bottle, root string) string {
 	t.Helper()
 	dir := t.TempDir()
 	client := filepath.Join(dir, "client")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", client, "bottlebar.app/internal/claude/client")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the client: %v\n%s", err, out)
+	if err := goBuild(client, "bottlebar.app/internal/claude/client"); err != nil {
+		t.Fatal(err)
 	}
 	files := []string{client}
 	for name, text := range map[string]string{"ca.pem": root, "get.js": nodeProgram} {

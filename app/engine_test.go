@@ -105,6 +105,7 @@ func TestAnEngineThatDiesAmidALaunchIsToldAndClearedOnceItIsBack(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"/networks/create", "/containers/create", "/attach", "/start"} {
 		t.Run(strings.Trim(at, "/"), func(t *testing.T) {
+			t.Parallel()
 			e := newEngine(t)
 			e.live(t, at)
 			h := newHome(t, "", "BOTTLEBAR_DOCKER_HOST=unix://"+e.path)

@@ -36,6 +36,7 @@ func TestABottleRunsFromArtifactToNothingLeft(t *testing.T) {
 	t.Parallel()
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
 			h, b := ready(t, way.settings, "STANDIN_VERSION="+way.release)
 			if b.State != snapshot.Ready || b.Isolation != snapshot.Proved || b.Driver != way.driver || b.Release != way.release || !b.Simulated {
 				t.Fatalf("launched as %+v", b)

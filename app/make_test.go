@@ -278,6 +278,7 @@ func TestAnImageOfTheEngineIsPackedByEveryWay(t *testing.T) {
 	base := enginetest.Base(t, `CMD ["sleep","1000000"]`, "WORKDIR /home/claude/work", "ENV MARK=kept")
 	for version, fault := range map[string]string{"0.8.0": "", "1.9.3": "", "1.12.0": "pack:noloopback"} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, "", "STANDIN_VERSION="+version, "STANDIN_FAULT="+fault)
 			h.open()
 			said := ""

@@ -78,7 +78,10 @@ func (h *home) writePolicy(name, text string) {
 func TestAPolicyChangesInARunningBottleAndEndsItsTunnels(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{"docker", "process"} {
-		t.Run(driver, func(t *testing.T) { policyChanges(t, "driver = \""+driver+"\"\n") })
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			policyChanges(t, "driver = \""+driver+"\"\n")
+		})
 	}
 }
 

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -23,28 +22,19 @@ import (
 // lying returns the Linux programs with a helper that lies.
 func lying(t *testing.T) fs.FS {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "liar")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "bottlebar.app/app/testdata/liar")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the liar: %v\n%s", err, b)
-	}
-	raw, err := os.ReadFile(out)
+	liar, err := packed(filepath.Join(t.TempDir(), "liar"), "bottlebar.app/app/testdata/liar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var z bytes.Buffer
-	gz := gzip.NewWriter(&z)
-	_, _ = gz.Write(raw)
-	_ = gz.Close()
-	files := fstest.MapFS{"helper-" + runtime.GOARCH + ".gz": &fstest.MapFile{Data: z.Bytes(), Mode: 0o444}}
 	sidecar := "sidecar-" + runtime.GOARCH + ".gz"
 	b, err := fs.ReadFile(shared.binaries, sidecar)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files[sidecar] = &fstest.MapFile{Data: b, Mode: 0o444}
-	return files
+	return fstest.MapFS{
+		"helper-" + runtime.GOARCH + ".gz": liar,
+		sidecar:                            &fstest.MapFile{Data: b, Mode: 0o444},
+	}
 }
 
 // misses are the names of the lines that do not hold in a kept report.
@@ -71,10 +61,12 @@ func misses(t *testing.T, dir string) []string {
 // verdict rests on what this computer sees of the machine.
 func TestALyingHelperInAMachineWithANetworkDeviceFailsTheProof(t *testing.T) {
 	t.Parallel()
+	binaries := lying(t)
 	for _, fault := range []string{"start:nic", "start:netns=host"} {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, "driver = \"process\"\n", "STANDIN_FAULT="+fault)
-			h.binaries = lying(t)
+			h.binaries = binaries
 			h.open()
 			h.add()
 			_, err := h.app.Launch(t.Context(), control.LaunchRequest{Artifact: "demo"}, nil)
@@ -120,6 +112,7 @@ func TestAMissStopsTheBottleAndKeepsTheEvidence(t *testing.T) {
 		"wake": func(h *home, _ snapshot.Bottle) { h.app.Woke() },
 	} {
 		t.Run(why, func(t *testing.T) {
+			t.Parallel()
 			h, b := ready(t, "")
 			h.run(b.Name, "sh", "-c", "echo kept > ~/work/kept.txt")
 			tamper(t, h)

@@ -122,6 +122,7 @@ func TestAnAppKilledInALaunchIsClearedAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"sidecar", "home", "start", "helper", "proof", "session"} {
 		t.Run(line, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, "")
 			h.open()
 			h.add()
@@ -148,6 +149,7 @@ func TestARunningBottleIsAdoptedWithItsSession(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{"docker", "process"} {
 		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, "driver = \""+driver+"\"\n")
 			h.open()
 			h.add()

@@ -161,6 +161,7 @@ func TestABottleThatFillsThisComputersDiskIsStopped(t *testing.T) {
 		"root":    "dd if=/dev/zero of=/.smolvm-root/ballast bs=1M count=1 seek=700",
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			h, b := ready(t, "driver = \"process\"\n")
 			if r, err := h.exec(b.Name, control.ExecRequest{Root: true, Argv: []string{"sh", "-c", flood}}); err != nil || r.code != 0 {
 				t.Fatalf("flooding: %+v, %v", r, err)

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,12 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -31,84 +28,6 @@ import (
 	"bottlebar.app/internal/frame"
 	"bottlebar.app/snapshot"
 )
-
-// world is what all tests share: the stand-in command, the Linux programs and
-// the demo artifact, built once from this module.
-type world struct {
-	dir      string
-	standin  string
-	artifact string
-	binaries fs.FS
-}
-
-var shared world //nolint:gochecknoglobals // made by TestMain alone
-
-func TestMain(m *testing.M) {
-	if os.Getenv(lineEnv) != "" {
-		runLine()
-	}
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		runServe()
-	}
-	if os.Getenv(childEnv) != "" {
-		runChild()
-	}
-	dir, err := os.MkdirTemp("", "world")
-	if err == nil {
-		shared, err = build(dir)
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-func build(dir string) (world, error) {
-	w := world{dir: dir, standin: filepath.Join(dir, "bin", "smolvm"), artifact: filepath.Join(dir, "demo.smolmachine")}
-	goBuild := func(out, pkg string) error {
-		cmd := exec.Command("go", "build", "-trimpath", "-o", out, pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if b, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", pkg, err, b)
-		}
-		return nil
-	}
-	files := fstest.MapFS{}
-	for name, pkg := range map[string]string{"sidecar": "bottlebar.app/sidecar/bundle", "helper": "bottlebar.app/guest/cmd"} {
-		out := filepath.Join(dir, name)
-		if err := goBuild(out, pkg); err != nil {
-			return w, err
-		}
-		b, err := os.ReadFile(out)
-		if err != nil {
-			return w, err
-		}
-		var z bytes.Buffer
-		gz := gzip.NewWriter(&z)
-		if _, err := gz.Write(b); err != nil {
-			return w, err
-		}
-		if err := gz.Close(); err != nil {
-			return w, err
-		}
-		files[name+"-"+runtime.GOARCH+".gz"] = &fstest.MapFile{Data: z.Bytes(), Mode: 0o444}
-	}
-	w.binaries = files
-	if err := goBuild(w.standin, "bottlebar.app/smolvm/standin"); err != nil {
-		return w, err
-	}
-	if b, err := exec.Command(w.standin, "standin", "--lay-root", filepath.Join(dir, "bin", "agent-rootfs")).CombinedOutput(); err != nil {
-		return w, fmt.Errorf("laying the agent root: %w\n%s", err, b)
-	}
-	if b, err := exec.Command("go", "run", "bottlebar.app/smolvm/artifact/build/demo", "-o", w.artifact).CombinedOutput(); err != nil {
-		return w, fmt.Errorf("making the demo artifact: %w\n%s", err, b)
-	}
-	return w, nil
-}
 
 // home is one person's Bottlebar in a folder of its own.
 type home struct {
