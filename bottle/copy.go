@@ -238,3 +238,18 @@ func reason(err error) string {
 	}
 	return err.Error()
 }
+
+// size sums the bytes that a folder's files take.
+func size(dir string) int64 {
+	var sum int64
+	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // what cannot be read is not counted
+		}
+		if fi, err := d.Info(); err == nil {
+			sum += fi.Size()
+		}
+		return nil
+	})
+	return sum
+}

@@ -3,9 +3,6 @@ package bottle
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"bottlebar.app/internal/fault"
@@ -306,71 +303,4 @@ func without(steps []undoStep, gone undoStep) []undoStep {
 		}
 	}
 	return out
-}
-
-// What a bottle may grow on this computer besides its own disks, which have a
-// size: the copy of the agent root, and the console that the guest can write.
-const (
-	consoleBudget = 64 << 20
-	rootBudget    = 512 << 20
-)
-
-// checkBudget stops a bottle that fills the disk past its own disks' limits.
-func (b *Bottle) checkBudget(l *live) {
-	folder := b.rack.cfg.Paths.folder(b.id)
-	root := size(filepath.Join(folder, rootName))
-	console := consoles(filepath.Join(folder, homeName))
-	if root <= rootBudget && console <= consoleBudget {
-		return
-	}
-	why := &snapshot.Problem{
-		What: "bottle " + b.name + " was stopped", Why: fmt.Sprintf("it wrote %d MB of console and %d MB beside its disks", console/1e6, root/1e6),
-		Cure: "look at its log, then discard it",
-	}
-	b.rack.work.Go(func() {
-		if b.take(b.rack.ctx) != nil {
-			return
-		}
-		defer b.give()
-		b.mu.Lock()
-		stale := b.live != l || b.state != snapshot.Ready
-		b.mu.Unlock()
-		if stale {
-			return // another beat saw it, too, and came first
-		}
-		l.door.shut()
-		if r := b.kept(b.rack.ctx, l); r != nil {
-			why.Cure = "look at its log and at what is kept in " + r.Evidence + ", then discard it"
-		}
-		_ = b.halt(b.rack.ctx, why)
-	})
-}
-
-// size sums the bytes that a folder's files take.
-func size(dir string) int64 {
-	var sum int64
-	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return nil //nolint:nilerr // what cannot be read is not counted
-		}
-		if fi, err := d.Info(); err == nil {
-			sum += fi.Size()
-		}
-		return nil
-	})
-	return sum
-}
-
-// consoles sums the console logs in a home, wherever this release keeps them.
-func consoles(home string) int64 {
-	var sum int64
-	for _, pattern := range []string{".cache/smolvm/vms/*/agent-console.log", "Library/Caches/smolvm/vms/*/agent-console.log"} {
-		found, _ := filepath.Glob(filepath.Join(home, pattern))
-		for _, f := range found {
-			if fi, err := os.Lstat(f); err == nil {
-				sum += fi.Size()
-			}
-		}
-	}
-	return sum
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -145,23 +146,97 @@ func (r *Rack) client(in *smolvm.Install, id string) (*smolvm.Client, error) {
 	}), nil
 }
 
-// removeAll removes a folder in which somebody else's files lie: folders that
-// may not be written are opened first. Links are not followed.
+// removeAll removes a folder in which somebody else's files lie, also where
+// folders may not be written, or lie within each other deeper than can be held
+// open at once. Links are not followed.
 func removeAll(dir string) error {
 	err := os.RemoveAll(dir)
 	if err == nil {
 		return nil
 	}
-	root, rerr := os.OpenRoot(filepath.Dir(dir))
+	if os.Chmod(dir, 0o700) != nil {
+		return err
+	}
+	top, rerr := os.OpenRoot(dir)
 	if rerr != nil {
 		return err
 	}
-	defer root.Close()
-	_ = fs.WalkDir(root.FS(), filepath.Base(dir), func(path string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() {
-			_ = root.Chmod(path, 0o700)
+	defer top.Close()
+	if err := (&flattener{top: top, prefix: newID() + "-"}).run(); err != nil {
+		return err
+	}
+	return os.Remove(dir)
+}
+
+// flattener empties a folder by taking each folder in it apart: those that it
+// holds are moved to the top, where their turn comes.
+type flattener struct {
+	top    *os.Root
+	prefix string // of what was moved
+	moved  int
+}
+
+func (f *flattener) run() error {
+	for {
+		some, err := list(f.top)
+		if err != nil || len(some) == 0 {
+			return err
 		}
-		return nil
-	})
-	return os.RemoveAll(dir)
+		for _, e := range some {
+			if e.IsDir() {
+				if err := f.empty(e.Name()); err != nil {
+					return err
+				}
+			}
+			if err := f.top.Remove(e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (f *flattener) empty(name string) error {
+	if err := f.top.Chmod(name, 0o700); err != nil {
+		return err
+	}
+	sub, err := f.top.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	for {
+		some, err := list(sub)
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, e := range some {
+			if !e.IsDir() {
+				if err := sub.Remove(e.Name()); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := sub.Chmod(e.Name(), 0o700); err != nil {
+				return err
+			}
+			f.moved++
+			if err := f.top.Rename(filepath.Join(name, e.Name()), fmt.Sprint(f.prefix, f.moved)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// list returns some of what is in a folder, nothing when it is empty.
+func list(dir *os.Root) ([]fs.DirEntry, error) {
+	d, err := dir.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	some, err := d.ReadDir(1024)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	return some, err
 }
