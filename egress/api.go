@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,9 +16,9 @@ import (
 type api struct {
 	base      string // "https://host", without a slash at its end
 	target    Target
-	test      bool // leads to a test's server: no floor
-	web       bool // web search and fetch may be asked for
-	roots     *x509.CertPool
+	test      bool   // leads to a test's server: no floor
+	web       bool   // web search and fetch may be asked for
+	roots     string // further ones, as PEM
 	transport *http.Transport
 }
 
@@ -29,29 +28,35 @@ const apiHeaderWait = 15 * time.Minute
 // connect makes the route's transport. It keeps connections; they all lead to
 // the one place.
 func (a *api) connect(d *dialer, floor *Floor) {
-	roots := a.roots
-	if w := d.way.Load(); w != nil && w.from.Roots != "" {
-		if more, err := withRoots(roots, w.from.Roots); err == nil { // it was compiled with them
-			roots = more
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if w := d.way.Load(); a.test && w.carries(a.target) {
+			return d.tunnel(ctx, w, a.target, floor)
+		} else if a.test {
+			return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 		}
+		conn, _, err := d.dial(ctx, a.target, false, floor)
+		if err != nil {
+			return nil, err
+		}
+		return conn, nil
 	}
 	a.transport = &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if w := d.way.Load(); a.test && w.carries(a.target) {
-				return d.tunnel(ctx, w, a.target, floor)
-			} else if a.test {
-				return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
-			}
-			conn, _, err := d.dial(ctx, a.target, false, floor)
+		DialContext: dial,
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return conn, nil
+			more := ""
+			if w := d.way.Load(); w != nil {
+				more = w.from.Roots
+			}
+			return secured(ctx, conn, &tls.Config{
+				ServerName: a.target.Host, RootCAs: d.roots.with(a.roots, more), MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+			})
 		},
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
-		TLSHandshakeTimeout:    10 * time.Second,
 		ResponseHeaderTimeout:  apiHeaderWait,
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConnsPerHost:    8,

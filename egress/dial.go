@@ -32,6 +32,7 @@ var (
 // dialer connects to targets that a policy allowed, above the floor.
 type dialer struct {
 	resolver Resolver
+	roots    roots
 	// exempt are addresses that tests may reach below the floor.
 	exempt map[netip.AddrPort]bool
 	// way is nil until one is set: straight out.

@@ -3,6 +3,7 @@ package egress
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -28,6 +29,9 @@ type Options struct {
 	// Never are prefixes that not even a private rule reaches: the network
 	// that the sidecar itself stands in.
 	Never []netip.Prefix
+	// Roots are the certificates that vouch for servers, asked for when they are
+	// needed; nil: the system's.
+	Roots func() *x509.CertPool
 	// Limits are the defaults where zero.
 	Limits Limits
 }
@@ -121,7 +125,7 @@ func New(o Options) *Proxy {
 		tripped: o.Tripped,
 		opt:     o,
 		limits:  o.Limits.withDefaults(),
-		dialer:  &dialer{resolver: o.Resolver},
+		dialer:  &dialer{resolver: o.Resolver, roots: o.Roots},
 		journal: newJournal(o.Tell),
 		rules:   rules,
 		flows:   map[*flow]struct{}{},

@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -183,17 +182,12 @@ func (r *Rules) compileAPI(a *API) error {
 	if !ok {
 		return &RuleError{base, "not the address of an API", "write it as https://host"}
 	}
-	out := &api{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), target: t, test: a.Upstream != "", web: a.Web}
-	if a.Roots != "" {
-		var err error
-		if out.roots, err = x509.SystemCertPool(); err != nil {
-			out.roots = x509.NewCertPool()
-		}
-		if !out.roots.AppendCertsFromPEM([]byte(a.Roots)) {
-			return &RuleError{base, "its root certificates cannot be read", "give them as PEM"}
-		}
+	if a.Roots != "" && !readable(a.Roots) {
+		return &RuleError{base, "its root certificates cannot be read", "give them as PEM"}
 	}
-	r.api = out
+	r.api = &api{
+		base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), target: t, test: a.Upstream != "", web: a.Web, roots: a.Roots,
+	}
 	return nil
 }
 

@@ -107,12 +107,22 @@ func (d *dialer) toProxy(ctx context.Context, w *way, floor *Floor) (net.Conn, e
 	if !w.secure {
 		return conn, nil
 	}
+	c, err := secured(ctx, conn, &tls.Config{ServerName: w.proxy.Host, RootCAs: d.roots.with(w.from.Roots), MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errProxyDown, err)
+	}
+	return c, nil
+}
+
+// secured is conn inside TLS; it is closed when the other end does not prove
+// its name in time.
+func secured(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c := tls.Client(conn, &tls.Config{ServerName: w.proxy.Host, RootCAs: w.roots, MinVersion: tls.VersionTLS12})
+	c := tls.Client(conn, config)
 	if err := c.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("%w: %w", errProxyDown, err)
+		return nil, err
 	}
 	return c, nil
 }

@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"crypto/x509"
 	"encoding/base64"
 	"log/slog"
 	"net/netip"
@@ -63,7 +62,6 @@ type way struct {
 	names  []Host
 	nets   []netip.Prefix
 	simple bool
-	roots  *x509.CertPool // of the https proxy; nil: the system's
 }
 
 // Check returns a *RuleError for a way that cannot be meant.
@@ -74,11 +72,8 @@ func (w Way) Check() error {
 
 func (w Way) compile(l *Login) (*way, error) {
 	c := &way{from: w}
-	if w.Roots != "" {
-		var err error
-		if c.roots, err = withRoots(nil, w.Roots); err != nil {
-			return nil, err
-		}
+	if w.Roots != "" && !readable(w.Roots) {
+		return nil, &RuleError{"extra roots", "they cannot be read", "give certificates as PEM"}
 	}
 	if w.Proxy == "" {
 		return c, nil
@@ -167,22 +162,6 @@ func (c *way) carries(t Target) bool {
 func (c *way) same(o *way) bool {
 	return o != nil && c.login == o.login && c.from.Proxy == o.from.Proxy && c.from.Roots == o.from.Roots &&
 		slices.Equal(c.from.Direct, o.from.Direct)
-}
-
-// withRoots is pool (nil: the system's) with further certificates in it.
-func withRoots(pool *x509.CertPool, pem string) (*x509.CertPool, error) {
-	if pool == nil {
-		var err error
-		if pool, err = x509.SystemCertPool(); err != nil {
-			pool = x509.NewCertPool()
-		}
-	} else {
-		pool = pool.Clone()
-	}
-	if !pool.AppendCertsFromPEM([]byte(pem)) {
-		return nil, &RuleError{"extra roots", "they cannot be read", "give certificates as PEM"}
-	}
-	return pool, nil
 }
 
 // SetWay replaces the way out. One that differs ends what went by the old one.

@@ -4,8 +4,6 @@ package main
 import (
 	"os"
 
-	_ "golang.org/x/crypto/x509roots/fallback" // an image of one file has no root certificates
-
 	"bottlebar.app/sidecar/inside"
 )
 

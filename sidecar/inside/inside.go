@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"bottlebar.app/sidecar/control"
 )
@@ -51,9 +52,10 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	switch fs.Arg(0) {
 	case "":
 		frugal()
-		return serve(ctx, stdin, stdout, &tcpPlace{port: *port})
+		return serve(ctx, mappings(), stdin, stdout, &tcpPlace{port: *port})
 	case "child":
 		frugal()
+		program := mappings()
 		place, err := newChildPlace(fs.Arg(1))
 		if err != nil {
 			return err
@@ -61,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		if err := confine(); err != nil {
 			return fmt.Errorf("setting up the sandbox: %w", err)
 		}
-		return serve(ctx, stdin, stdout, place)
+		return serve(ctx, program, stdin, stdout, place)
 	case "selftest":
 		return json.NewEncoder(stdout).Encode(lookAtSelf())
 	}
@@ -73,16 +75,18 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 func frugal() {
 	debug.SetMemoryLimit(memory)
 	debug.SetGCPercent(40)
-	debug.FreeOSMemory() // what the root certificates were read with
 }
 
-func serve(ctx context.Context, stdin io.Reader, stdout io.Writer, at place) error {
+func serve(ctx context.Context, program []mapping, stdin io.Reader, stdout io.Writer, at place) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := newServer(ctx, cancel, control.NewWriter(stdout), at)
 	defer s.close()
 	lines := make(chan line)
 	go readLines(ctx, stdin, lines) // ends with the process: a read cannot be interrupted
+	look := time.NewTicker(restAfter)
+	defer look.Stop()
+	var idle rest
 	for {
 		select {
 		case <-ctx.Done():
@@ -91,7 +95,12 @@ func serve(ctx context.Context, stdin io.Reader, stdout io.Writer, at place) err
 			if !ok {
 				return nil
 			}
+			idle.asked = idle.asked || l.cmd.Op != control.Ping
 			s.handle(l)
+		case <-look.C:
+			if idle.due(s.proxy.Stats()) {
+				giveBack(program)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package inside
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -64,6 +65,7 @@ type server struct {
 	fail  context.CancelFunc // when there is nobody left to tell
 	out   *control.Writer
 	place place
+	roots func() *x509.CertPool // read when the first server is asked for one
 	proxy *egress.Proxy
 	meter *egress.Meter // of all proxies, one after the other
 
@@ -72,7 +74,7 @@ type server struct {
 }
 
 func newServer(ctx context.Context, fail context.CancelFunc, out *control.Writer, at place) *server {
-	s := &server{ctx: ctx, fail: fail, out: out, place: at}
+	s := &server{ctx: ctx, fail: fail, out: out, place: at, roots: sync.OnceValue(roots)}
 	s.meter = egress.NewMeter(
 		func(n egress.Totals) { s.tell(control.Event{Event: control.Spent, Totals: &n}) },
 		func(w egress.Want) { s.tell(control.Event{Event: control.Want, Want: &w}) },
@@ -86,7 +88,7 @@ func newServer(ctx context.Context, fail context.CancelFunc, out *control.Writer
 func (s *server) newProxy(tripped *egress.Trip) *egress.Proxy {
 	return egress.New(egress.Options{
 		Tell:  func(d egress.Decision) { s.tell(control.Event{Event: control.Decision, Decision: &d}) },
-		Never: s.place.never(), Meter: s.meter, Tripped: tripped,
+		Never: s.place.never(), Meter: s.meter, Tripped: tripped, Roots: s.roots,
 	})
 }
 
