@@ -431,6 +431,20 @@ func TestUnpackHoldsToWhatWasAgreed(t *testing.T) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
+	// What a stream makes without saying so, and what it has us remember.
+	b = archive(t, file("a/b/c/d"))
+	for _, l := range []Limits{{Entries: 3}, {Entries: 4}} {
+		o := HostOptions(true)
+		o.Limits = l
+		if _, err := Unpack(t.Context(), bytes.NewReader(b), t.TempDir(), o); errors.Is(err, ErrLimit) != (l.Entries == 3) {
+			t.Errorf("one file and three folders on the way, %+v: %v", l, err)
+		}
+	}
+	for _, b := range [][]byte{archive(t, folder("aaaa"), folder("bbbb")), archive(t, file("d/x"), symlink("d/aaa", "x"), symlink("d/b", "x"))} {
+		if _, err := Unpack(t.Context(), bytes.NewReader(b), t.TempDir(), Options{Limits: Limits{Names: 7}}); !errors.Is(err, ErrLimit) {
+			t.Errorf("names: %v", err)
+		}
+	}
 	// A header that lies about its size must fail before anything is read.
 	var lie bytes.Buffer
 	_ = tar.NewWriter(&lie).WriteHeader(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 1 << 50, Format: tar.FormatPAX, Mode: 0o600})

@@ -15,19 +15,6 @@ import (
 	"time"
 )
 
-// Limits bound what one stream may hold. Zero means the default.
-type Limits struct {
-	Bytes   int64 // of content; default 256 GiB
-	Entries int64 // default 4 million
-}
-
-const (
-	defaultBytes   = 256 << 30
-	defaultEntries = 4_000_000
-	// maxTrailer is what may follow the end of an archive: padding.
-	maxTrailer = 1 << 20
-)
-
 // Options say how Unpack treats a stream. The zero value is right in a
 // bottle; [HostOptions] are for a person's own disk.
 type Options struct {
@@ -48,9 +35,6 @@ type Options struct {
 	Progress func(Progress)
 }
 
-// ErrLimit is wrapped by errors about a stream that holds too much.
-var ErrLimit = errors.New("there is more than was agreed")
-
 // Unpack takes a stream from r and puts what it holds into dir, which must
 // exist. Everything is first made in a fresh folder in dir (mode 0700), so a
 // stream that breaks off or breaks a rule leaves nothing behind. It holds
@@ -60,12 +44,7 @@ func Unpack(ctx context.Context, r io.Reader, dir string, o Options) (Report, er
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
-	if o.Limits.Bytes == 0 {
-		o.Limits.Bytes = defaultBytes
-	}
-	if o.Limits.Entries == 0 {
-		o.Limits.Entries = defaultEntries
-	}
+	o.Limits.fill()
 	dest, err := os.OpenRoot(dir)
 	if err != nil {
 		return Report{}, err
@@ -76,7 +55,7 @@ func Unpack(ctx context.Context, r io.Reader, dir string, o Options) (Report, er
 		return Report{}, err
 	}
 	defer stage.clear()
-	u := &unpacker{ctx: ctx, o: o, root: stage.root, seen: map[string]bool{}, dir: stage.root, buf: make([]byte, progressStep)}
+	u := &unpacker{ctx: ctx, o: o, root: stage.root, seen: newNames(), dir: stage.root, buf: make([]byte, progressStep)}
 	if err := u.all(r); err != nil {
 		return Report{}, err
 	}
@@ -129,7 +108,8 @@ type unpacker struct {
 	ctx     context.Context
 	o       Options
 	root    *os.Root
-	seen    map[string]bool // folded names, when folding
+	seen    names
+	held    int64 // bytes of names that are kept until the end
 	entries int64
 	report  Report
 	tops    map[string]bool
@@ -182,8 +162,8 @@ func (u *unpacker) all(r io.Reader) error {
 func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	name := strings.TrimSuffix(h.Name, "/")
 	wrong := func(err error) error { return &FileError{Path: name, Err: err} }
-	if u.entries++; u.entries > u.o.Limits.Entries {
-		return wrong(fmt.Errorf("%w: more than %d files", ErrLimit, u.o.Limits.Entries))
+	if err := u.count(); err != nil {
+		return wrong(err)
 	}
 	if err := checkName(name); err != nil {
 		return wrong(err)
@@ -228,6 +208,9 @@ func (u *unpacker) lay(name string, h *tar.Header, r io.Reader) error {
 		if err := checkLink(name, h.Linkname); err != nil {
 			return err
 		}
+		if err := u.hold(name, h.Linkname); err != nil {
+			return err
+		}
 		u.links = append(u.links, link{name, h.Linkname})
 		u.report.Links++
 		return nil
@@ -235,62 +218,6 @@ func (u *unpacker) lay(name string, h *tar.Header, r io.Reader) error {
 		return u.copyOf(name, h)
 	}
 	return fmt.Errorf("it is of a kind that is not copied (%q)", h.Typeflag)
-}
-
-// omit returns the part of name that is left out, and why; "" takes it.
-func (u *unpacker) omit(name string) (left, reason string) {
-	if u.o.Omit == nil {
-		return "", ""
-	}
-	for i := 0; i < len(name); {
-		end := len(name)
-		if n := strings.IndexByte(name[i:], '/'); n >= 0 {
-			end = i + n
-		}
-		if why := u.o.Omit(name[i:end]); why != "" {
-			return name[:end], why
-		}
-		i = end + 1
-	}
-	return "", ""
-}
-
-// leave reports what is left out, each once. Beyond what is told, entries are
-// counted: a stream may hold millions.
-func (u *unpacker) leave(name, reason string) {
-	if u.left[name] {
-		return
-	}
-	if len(u.report.Skipped) == MaxSkipped {
-		u.report.More++
-		return
-	}
-	u.left[name] = true
-	u.report.Skipped = append(u.report.Skipped, Skipped{Path: name, Reason: reason})
-}
-
-// shadowed refuses a name that another one of the stream falls together with.
-func (u *unpacker) shadowed(name string) error {
-	if u.o.Fold == nil {
-		return nil
-	}
-	// Every prefix is a name too: a folder may come without an entry of its
-	// own. The same spelling may come again, another one with its fold not.
-	for i := range len(name) + 1 {
-		if i < len(name) && name[i] != '/' {
-			continue
-		}
-		prefix := name[:i]
-		if u.seen[prefix] {
-			continue
-		}
-		folded := "\x00" + u.o.Fold(prefix)
-		if u.seen[folded] {
-			return errors.New("another name in the stream differs from it only in case or Unicode form")
-		}
-		u.seen[prefix], u.seen[folded] = true, true
-	}
-	return nil
 }
 
 // enter makes name the current folder, making what is missing of it.
@@ -318,6 +245,9 @@ func (u *unpacker) enter(name string) error {
 
 func (u *unpacker) folder(name string, h *tar.Header) error {
 	if err := u.enter(name); err != nil {
+		return err
+	}
+	if err := u.hold(name); err != nil {
 		return err
 	}
 	u.folders = append(u.folders, dated{name, fs.FileMode(h.Mode).Perm(), h.ModTime})
