@@ -124,8 +124,11 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 func (b *Bottle) applyPolicy(ctx context.Context, l *live) error {
 	b.tell.Lock()
 	defer b.tell.Unlock()
+	b.mu.Lock()
+	proved := b.isolation == snapshot.Proved
+	b.mu.Unlock()
 	car := l.sidecar()
-	if car == nil {
+	if car == nil || !proved { // it gets the policy when it is let out
 		return nil
 	}
 	policy := b.inForce()

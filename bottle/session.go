@@ -84,7 +84,10 @@ func (b *Bottle) checkProof(ctx context.Context, l *live, in *smolvm.Install, wh
 	if car == nil {
 		return sidecar.ErrGone
 	}
-	if err := car.Configure(ctx, egress.Policy{Revision: 1}, nil); err != nil {
+	b.tell.Lock() // a change of the policy that is on its way comes before it, or not at all
+	err := car.Configure(ctx, egress.Policy{Revision: 1}, nil)
+	b.tell.Unlock()
+	if err != nil {
 		return err
 	}
 	p := b.prove(ctx, l, in, why)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bottlebar.app/egress"
+	"bottlebar.app/sidecar"
 	"bottlebar.app/snapshot"
 )
 
@@ -60,6 +61,29 @@ func TestWithoutAProofNothingIsLookedUpThatLetsABottleOut(t *testing.T) {
 		}
 	}
 }
+
+// A change of the policy that began before a sleep must not reach a sidecar that
+// is being proved again: its door opens before the proof is whole.
+func TestAChangeOfThePolicyReachesNoBottleThatIsNotProved(t *testing.T) {
+	for _, state := range []snapshot.Isolation{snapshot.Unproved, snapshot.ProofFailed} {
+		b := newBottle(&Rack{cfg: Config{Policies: silent{t}}}, &entry{})
+		b.isolation = state
+		if err := b.applyPolicy(t.Context(), &live{car: new(sidecar.Sidecar)}); err != nil {
+			t.Errorf("%s: %v", state, err)
+		}
+	}
+}
+
+// silent are policies that nobody may ask for.
+type silent struct{ t *testing.T }
+
+func (s silent) Begin(_, _, _ string, _ OwnPolicy) error { return nil }
+func (s silent) Of(_, _, _ string) egress.Policy {
+	s.t.Fatal("the policy was looked up")
+	return egress.Policy{}
+}
+func (s silent) Slept()        {}
+func (s silent) Forget(string) {}
 
 // The guest learns the name during the proof: a few lines are the proof's, and
 // more of them are like any other refusal.
