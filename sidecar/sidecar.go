@@ -61,6 +61,8 @@ type Sidecar struct {
 
 	done    chan struct{}
 	reading sync.WaitGroup
+	writing sync.WaitGroup
+	turn    chan struct{} // of whoever writes a command
 
 	mu    sync.Mutex
 	last  uint64 // id of the last command
@@ -75,7 +77,7 @@ func launch(ctx context.Context, u unit, id *control.Identity, log *slog.Logger)
 	in, out := u.control()
 	s := &Sidecar{
 		unit: u, log: log, identity: id, nonce: randomHex(16), out: control.NewWriter(in),
-		lines: newQueue(), done: make(chan struct{}), waits: map[uint64]chan control.Event{}, spending: newSpending(),
+		lines: newQueue(), done: make(chan struct{}), turn: make(chan struct{}, 1), waits: map[uint64]chan control.Event{}, spending: newSpending(),
 	}
 	s.pool = newPool(u.dial)
 	s.reading.Go(func() { s.read(out) })
@@ -231,6 +233,7 @@ func (s *Sidecar) Close(ctx context.Context) error {
 	s.end(ErrGone)
 	err := s.unit.remove(context.WithoutCancel(ctx))
 	s.reading.Wait()
+	s.writing.Wait()
 	s.lines.close()
 	s.pool.wait()
 	return err
@@ -242,15 +245,9 @@ func (s *Sidecar) Release() {
 	s.end(ErrGone)
 	s.unit.release()
 	s.reading.Wait()
+	s.writing.Wait()
 	s.lines.close()
 	s.pool.wait()
-}
-
-// ping renews the lease; nothing answers it.
-func (s *Sidecar) ping() {
-	if !s.isDone() {
-		_ = s.out.Write(control.Command{Op: control.Ping})
-	}
 }
 
 func (s *Sidecar) isDone() bool {
@@ -283,44 +280,6 @@ func (s *Sidecar) end(why error) {
 	s.pool.close()
 	close(s.done)
 	s.lines.finish()
-}
-
-// call sends a command and waits for its answer.
-func (s *Sidecar) call(ctx context.Context, c control.Command) (control.Event, error) {
-	return s.callWithin(ctx, ackTimeout, c)
-}
-
-func (s *Sidecar) callWithin(ctx context.Context, limit time.Duration, c control.Command) (control.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	answer := make(chan control.Event, 1)
-	s.mu.Lock()
-	s.last++
-	c.ID = s.last
-	s.waits[c.ID] = answer
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.waits, c.ID)
-		s.mu.Unlock()
-	}()
-	if s.isDone() {
-		return control.Event{}, s.gone()
-	}
-	if err := s.out.Write(c); err != nil {
-		return control.Event{}, fmt.Errorf("the sidecar does not take commands: %w", err)
-	}
-	select {
-	case e := <-answer:
-		if e.Error != "" {
-			return e, fmt.Errorf("the sidecar refuses: %s", clean(e.Error))
-		}
-		return e, nil
-	case <-s.done:
-		return control.Event{}, s.gone()
-	case <-ctx.Done():
-		return control.Event{}, fmt.Errorf("the sidecar does not answer: %w", ctx.Err())
-	}
 }
 
 // read handles the sidecar's lines until they end.
