@@ -148,12 +148,11 @@ type (
 	onlyReader struct{ io.Reader }
 )
 
-// pourBuffers have the size of the session's largest frame.
-var pourBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+var pourBuffers = sync.Pool{New: func() any { return new([hop.MaxPiece]byte) }}
 
 // pour copies until src ends.
 func pour(dst io.Writer, src io.Reader) error {
-	buf := pourBuffers.Get().(*[64 << 10]byte)
+	buf := pourBuffers.Get().(*[hop.MaxPiece]byte)
 	defer pourBuffers.Put(buf)
 	_, err := io.CopyBuffer(onlyWriter{dst}, onlyReader{src}, buf[:])
 	return err

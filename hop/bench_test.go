@@ -28,14 +28,14 @@ func BenchmarkOneStream(b *testing.B) {
 		}
 		return out, <-got
 	}
-	chunk := make([]byte, maxFrame)
+	chunk := make([]byte, MaxPiece)
 	pump := func(w io.Writer, r io.Reader) cost {
 		cpu := processor()
 		done := make(chan struct{})
 		begun := time.Now()
 		go func() {
 			defer close(done)
-			buf := make([]byte, maxFrame)
+			buf := make([]byte, MaxPiece)
 			for left := size; left > 0; {
 				n, err := r.Read(buf)
 				if left -= n; err != nil {
@@ -44,7 +44,7 @@ func BenchmarkOneStream(b *testing.B) {
 				}
 			}
 		}()
-		for range size / len(chunk) {
+		for left := size; left > 0; left -= len(chunk) {
 			if _, err := w.Write(chunk); err != nil {
 				b.Fatal(err)
 			}

@@ -65,7 +65,7 @@ func (s *Session) Send(ctx context.Context, r SendRequest, tar io.Reader) (SendR
 type readError struct{ error }
 
 func pour(st *Stream, tar io.Reader) error {
-	buf := make([]byte, maxFrame)
+	buf := make([]byte, MaxPiece)
 	for {
 		n, err := tar.Read(buf)
 		if n > 0 {

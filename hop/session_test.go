@@ -350,7 +350,7 @@ func TestFramesOfEverySizeArriveWholeInBuffersOfEverySize(t *testing.T) {
 	go echoStreams(h.peer())
 	s := h.session()
 	edge := len(lookahead{}.buf)
-	sizes := []int{1, headSize, edge - headSize, edge - 1, edge, edge + 1, bulkFrame - 1, bulkFrame, maxFrame - 1, maxFrame, maxFrame + 1, 3 * maxFrame}
+	sizes := []int{1, headSize, edge - headSize, edge - 1, edge, edge + 1, bulkFrame - 1, bulkFrame, MaxPiece - 1, MaxPiece, MaxPiece + 1, 3 * MaxPiece}
 	for _, room := range append(sizes, 7, 1000) {
 		st, err := s.Forward(h.ctx, 1)
 		if err != nil {

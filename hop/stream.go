@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// maxFrame is the most that one write puts in a frame: the gate refuses more.
-const maxFrame = 64 << 10
+// MaxPiece is the most that one write puts in a frame. With its head it fills
+// 64 KiB, which is what pipes move at a time; the gate refuses little more.
+const MaxPiece = 64<<10 - headSize
 
 // bulkFrame is what a stream sends that is after throughput, not delay.
 const bulkFrame = 16 << 10
@@ -255,7 +256,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	defer s.writing.Unlock()
 	total := 0
 	for len(p) > 0 {
-		n, err := s.reserve(min(len(p), maxFrame))
+		n, err := s.reserve(min(len(p), MaxPiece))
 		if err != nil {
 			return total, err
 		}
@@ -376,98 +377,3 @@ func (s *Stream) Reset() {
 // Aborted is closed when either end has reset the stream. It is not closed
 // by an orderly end, nor by the loss of the session.
 func (s *Stream) Aborted() <-chan struct{} { return s.lane.aborted }
-
-// backlogged is what arrived while nobody read: a queue of pieces.
-type backlogged struct {
-	pieces []*[maxFrame]byte
-	r, w   int // where reading goes on in the first piece, and writing in the last
-}
-
-// pieces are used again: a stream that is read too slowly for a moment must not
-// make the collector's work.
-var pieces = sync.Pool{New: func() any { return new([maxFrame]byte) }}
-
-func (q *backlogged) len() int {
-	if len(q.pieces) == 0 {
-		return 0
-	}
-	return (len(q.pieces)-1)*maxFrame + q.w - q.r
-}
-
-func (q *backlogged) read(p []byte) int {
-	n := 0
-	for n < len(p) && len(q.pieces) > 0 {
-		end := maxFrame
-		if len(q.pieces) == 1 {
-			end = q.w
-		}
-		k := copy(p[n:], q.pieces[0][q.r:end])
-		n, q.r = n+k, q.r+k
-		if q.r == end {
-			pieces.Put(q.pieces[0])
-			q.pieces[0] = nil
-			q.pieces, q.r = q.pieces[1:], 0
-			if len(q.pieces) == 0 {
-				q.w = 0
-			}
-		}
-	}
-	return n
-}
-
-// room is a place for some of n bytes, at least one; grow follows it.
-func (q *backlogged) room(n int) []byte {
-	if len(q.pieces) == 0 || q.w == maxFrame {
-		q.pieces = append(q.pieces, pieces.Get().(*[maxFrame]byte)) //nolint:forcetypeassert // the only type stored
-		q.w = 0
-	}
-	return q.pieces[len(q.pieces)-1][q.w:min(q.w+n, maxFrame)]
-}
-
-// grow counts n bytes that were put into room, also if there were none.
-func (q *backlogged) grow(n int) {
-	if q.w += n; q.w == 0 { // a fresh piece that nothing came into
-		last := len(q.pieces) - 1
-		pieces.Put(q.pieces[last])
-		q.pieces = q.pieces[:last]
-		if last > 0 {
-			q.w = maxFrame
-		}
-	}
-}
-
-// deadline is a moment that can be moved; passed is closed once it is over.
-type deadline struct {
-	mu    *sync.Mutex
-	timer *time.Timer
-	over  chan struct{}
-}
-
-func newDeadline() deadline { return deadline{mu: new(sync.Mutex), over: make(chan struct{})} }
-
-func (d *deadline) passed() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.over
-}
-
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil && !d.timer.Stop() {
-		<-d.over // the timer is about to close it
-	}
-	d.timer = nil
-	if isClosed(d.over) {
-		d.over = make(chan struct{})
-	}
-	if t.IsZero() {
-		return
-	}
-	if wait := time.Until(t); wait > 0 {
-		over := d.over
-		d.timer = time.AfterFunc(wait, func() { close(over) })
-		return
-	}
-	close(d.over)
-}

@@ -125,7 +125,7 @@ func (p *pipeBed) move(b *testing.B, open func(*testing.B) ends, streams int, up
 	for i := range all {
 		all[i] = open(b)
 	}
-	piece := make([]byte, 64<<10)
+	piece := make([]byte, hop.MaxPiece)
 	began := time.Now()
 	var both sync.WaitGroup
 	for _, e := range all {
@@ -134,7 +134,7 @@ func (p *pipeBed) move(b *testing.B, open func(*testing.B) ends, streams int, up
 			from, to = to, from
 		}
 		both.Go(func() {
-			for range moved / streams / len(piece) {
+			for left := moved / streams; left > 0; left -= len(piece) {
 				if _, err := from.Write(piece); err != nil {
 					b.Error(err)
 					return
