@@ -59,7 +59,7 @@ func processFacts(pid int, report control.Report) []Fact {
 	add("kernel-seccomp", "2", status["Seccomp"])
 	add("dumpable", false, report.Dumpable)
 	add("files", true, report.Landlock)
-	for _, what := range []string{"write /", "exec", "mount", "open /root or /home"} {
+	for _, what := range []string{"write /", "exec", "mount", "unix socket", "open /root or /home"} {
 		got := "unknown"
 		for _, r := range report.Refused {
 			if r == what {

@@ -126,10 +126,13 @@ var refused = []uint32{
 	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
 	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_OPEN_BY_HANDLE_AT,
 	unix.SYS_USERFAULTFD, unix.SYS_IO_URING_SETUP, unix.SYS_SETUID, unix.SYS_SETGID, unix.SYS_CLONE3,
+	unix.SYS_SOCKETPAIR,
 }
 
-// filter installs the list as a seccomp program on every thread. clone passes
-// for threads only; clone3, whose flags a filter cannot see, is said not to
+// filter installs the list as a seccomp program on every thread. Sockets are
+// made for the internet, and to ask the kernel for interfaces, and not for the
+// other programs of this computer, many of which do what they are told: Landlock
+// does not see who connects to a path. clone passes for threads only; clone3, whose flags a filter cannot see, is said not to
 // exist, so that the runtime takes clone.
 func filter() error {
 	const (
@@ -160,6 +163,13 @@ func filter() error {
 		p = append(p, unix.SockFilter{Code: equal, K: nr, Jf: 1}, unix.SockFilter{Code: ret, K: answer})
 	}
 	p = append(p,
+		unix.SockFilter{Code: equal, K: unix.SYS_SOCKET, Jf: 6},
+		unix.SockFilter{Code: load, K: 16}, // the low half of the family
+		unix.SockFilter{Code: equal, K: unix.AF_INET, Jt: 3},
+		unix.SockFilter{Code: equal, K: unix.AF_INET6, Jt: 2},
+		unix.SockFilter{Code: equal, K: unix.AF_NETLINK, Jt: 1},
+		unix.SockFilter{Code: ret, K: deny},
+		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW},
 		unix.SockFilter{Code: equal, K: unix.SYS_CLONE, Jf: 3},
 		unix.SockFilter{Code: load, K: 16}, // the low half of the flags
 		unix.SockFilter{Code: isSet, K: unix.CLONE_THREAD, Jt: 1},

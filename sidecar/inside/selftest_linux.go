@@ -70,6 +70,13 @@ func attempts() []attempt {
 			}
 			return err
 		}},
+		{"unix socket", func() error {
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			if err == nil {
+				unix.Close(fd)
+			}
+			return err
+		}},
 		{"mount", func() error {
 			// A file system that does not exist: who may mount learns that, who
 			// may not gets EPERM first.
