@@ -104,12 +104,16 @@ func (c checked) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, err := peer(conn); err == nil && (uid == os.Getuid() || uid == 0) {
+		if uid, err := peer(conn); err == nil && ours(uid) {
 			return conn, nil
 		}
 		_ = conn.Close()
 	}
 }
+
+// ours tells whether a user may be at the other end of the socket: this one, or
+// root, who could be anybody.
+func ours(uid int) bool { return uid == os.Getuid() || uid == 0 }
 
 // Idle is how long no request has been running; 0 while one is.
 func (s *Server) Idle() time.Duration {

@@ -106,6 +106,12 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("%w (not a Unix socket)", ErrNobody)
 	}
+	// What is asked may hold the credential. A folder that is open to others is a
+	// place where they can wait for it.
+	if uid, err := peer(unix); err != nil || !ours(uid) {
+		_ = unix.Close()
+		return nil, fault.New("talking to Bottlebar", "another user answers on "+c.Socket, "set BOTTLEBAR_HOME to a folder of your own")
+	}
 	return unix, nil
 }
 
