@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,7 +26,7 @@ const (
 func (p *Proxy) Serve(ctx context.Context, ln net.Listener) error {
 	front := &front{
 		ln: ln, ready: make(chan net.Conn), slots: make(chan struct{}, p.limits.Conns),
-		knocks: make(chan struct{}, knocking), conns: map[net.Conn]struct{}{},
+		conns: map[net.Conn]struct{}{},
 	}
 	front.ctx, front.cancel = context.WithCancel(ctx)
 	defer front.cancel()
@@ -60,13 +61,13 @@ type front struct {
 	cancel context.CancelFunc
 	ready  chan net.Conn
 	slots  chan struct{} // one per connection
-	knocks chan struct{} // one per handshake
 	wg     sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]struct{} // those that wait
-	err   error
-	shut  bool
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{} // those that wait
+	knocks []net.Conn            // those whose handshake is under way, the oldest first
+	err    error
+	shut   bool
 }
 
 func (f *front) run() {
@@ -129,15 +130,30 @@ func (f *front) handshake(conn net.Conn) bool {
 	if !ok {
 		return true
 	}
-	select {
-	case f.knocks <- struct{}{}:
-	default:
-		return false
-	}
-	defer func() { <-f.knocks }()
+	f.knock(t)
+	defer f.known(t)
 	ctx, cancel := context.WithTimeout(f.ctx, handshakeTime)
 	defer cancel()
 	return t.HandshakeContext(ctx) == nil
+}
+
+// knock takes a place among the handshakes. When there is none, the oldest gives
+// its own up: who may come in is through in a moment, and a stranger who says
+// nothing must keep nobody out.
+func (f *front) knock(c net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.knocks) == knocking {
+		closeNow(f.knocks[0])
+		f.knocks = f.knocks[1:]
+	}
+	f.knocks = append(f.knocks, c)
+}
+
+func (f *front) known(c net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.knocks = slices.DeleteFunc(f.knocks, func(k net.Conn) bool { return k == c })
 }
 
 // Accept hands out connections that have sent something.

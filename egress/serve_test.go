@@ -1,11 +1,16 @@
 package egress
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +59,51 @@ func TestConnectionsBeyondTheLimitAreClosedAndPlacesComeBack(t *testing.T) {
 
 // FuzzListener throws bytes at the proxy as a guest can. Whatever they are,
 // nothing is resolved or dialled but the one allowed name.
+// The port of a sidecar is open to every program of the computer.
+func TestStrangersWhoSayNothingKeepNobodyOut(t *testing.T) {
+	p := New(Options{})
+	certs := httptest.NewUnstartedServer(nil)
+	certs.StartTLS()
+	defer certs.Close()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Serve(ctx, tls.NewListener(ln, &tls.Config{Certificates: certs.TLS.Certificates})) }()
+	defer func() {
+		cancel()
+		p.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	var silent []net.Conn
+	for range knocking + 10 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		silent = append(silent, c)
+	}
+	// The first has made room: all of them have been taken in.
+	_ = silent[0].SetReadDeadline(time.Now().Add(handshakeTime / 2))
+	if _, err := silent[0].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the oldest stranger keeps its place: %v", err)
+	}
+	c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatalf("behind the strangers: %v", err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
 func FuzzListener(f *testing.F) {
 	for _, s := range []string{
 		"CONNECT evil.example:443 HTTP/1.1\r\nHost: allowed.example\r\n\r\n",
