@@ -8,12 +8,13 @@ const (
 	// window is the most that a model reads at once (docs.anthropic.com,
 	// "Context windows").
 	window = 1_000_000
-	// perImage is above what one image takes, since larger ones are made smaller
-	// before they are read (docs.anthropic.com, "Vision").
+	// perImage is the most that one image takes: a token for 750 pixels, and
+	// images above 3.75 megapixels are made smaller before they are read
+	// (docs.anthropic.com, "Vision").
 	perImage = 5_000
-	// perTool is above what a tool takes that the API itself describes, and
-	// perRequest above what it adds where there are tools (docs.anthropic.com,
-	// "Tool use", "Pricing").
+	// perTool is above what a tool takes that the API itself describes (about 700),
+	// and perRequest above what it adds where there are tools (up to 530; both
+	// docs.anthropic.com, "Tool use", "Pricing").
 	perTool    = 2_000
 	perRequest = 2_000
 	// defaultOutput is reserved where a request names no max_tokens; the API
