@@ -19,22 +19,28 @@ import (
 	"bottlebar.app/snapshot"
 )
 
-// lying returns the Linux programs with a helper that lies.
-func lying(t *testing.T) fs.FS {
+// replacing returns the Linux programs with one of app/testdata in another's
+// place: "helper" or "sidecar".
+func replacing(t *testing.T, what, program string) fs.FS {
 	t.Helper()
-	liar, err := packed(filepath.Join(t.TempDir(), "liar"), "bottlebar.app/app/testdata/liar")
+	in, err := packed(filepath.Join(t.TempDir(), program), "bottlebar.app/app/testdata/"+program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sidecar := "sidecar-" + runtime.GOARCH + ".gz"
-	b, err := fs.ReadFile(shared.binaries, sidecar)
-	if err != nil {
-		t.Fatal(err)
+	files := fstest.MapFS{}
+	for _, name := range []string{"helper", "sidecar"} {
+		file := name + "-" + runtime.GOARCH + ".gz"
+		files[file] = in
+		if name == what {
+			continue
+		}
+		b, err := fs.ReadFile(shared.binaries, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = &fstest.MapFile{Data: b, Mode: 0o444}
 	}
-	return fstest.MapFS{
-		"helper-" + runtime.GOARCH + ".gz": liar,
-		sidecar:                            &fstest.MapFile{Data: b, Mode: 0o444},
-	}
+	return files
 }
 
 // misses are the names of the lines that do not hold in a kept report.
@@ -61,7 +67,7 @@ func misses(t *testing.T, dir string) []string {
 // verdict rests on what this computer sees of the machine.
 func TestALyingHelperInAMachineWithANetworkDeviceFailsTheProof(t *testing.T) {
 	t.Parallel()
-	binaries := lying(t)
+	binaries := replacing(t, "helper", "liar")
 	for _, fault := range []string{"start:nic", "start:netns=host"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

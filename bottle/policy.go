@@ -8,6 +8,7 @@ import (
 
 	"bottlebar.app/egress"
 	"bottlebar.app/internal/fault"
+	"bottlebar.app/sidecar"
 	"bottlebar.app/snapshot"
 )
 
@@ -68,7 +69,8 @@ func (b *Bottle) Artifact() (name, id string) {
 func (b *Bottle) Hits() Hits { return b.hits.copy() }
 
 // letOut gives the sidecar its policy and credential and opens it, if the last
-// proof held.
+// proof held. A sidecar that does not take them leaves the bottle without a way
+// out, as keepIn says.
 func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	b.tell.Lock()
 	defer b.tell.Unlock()
@@ -95,28 +97,30 @@ func (b *Bottle) letOut(ctx context.Context, l *live) error {
 	if err != nil {
 		return err
 	}
-	if err := car.SetWay(ctx, way, login); err != nil {
-		return err
-	}
-	cut, err := b.spending(ctx, car)
-	if err != nil {
-		return err
-	}
-	policy := b.inForce()
-	if err := b.recordable(policy); err != nil {
-		return err
-	}
-	if err := car.Configure(ctx, policy, cred); err != nil {
-		return err
-	}
-	if cut {
-		return car.Shut(ctx)
-	}
-	if err := car.Open(ctx); err != nil {
-		return err
-	}
-	b.opened(policy)
-	return nil
+	return b.instruct(ctx, l, func(ctx context.Context) error {
+		if err := car.SetWay(ctx, way, login); err != nil {
+			return err
+		}
+		cut, err := b.spending(ctx, car)
+		if err != nil {
+			return err
+		}
+		policy := b.inForce()
+		if err := b.recordable(policy); err != nil {
+			return err
+		}
+		if err := car.Configure(ctx, policy, cred); err != nil {
+			return err
+		}
+		if cut {
+			return car.Shut(ctx)
+		}
+		if err := car.Open(ctx); err != nil {
+			return err
+		}
+		b.opened(policy)
+		return nil
+	})
 }
 
 // applyPolicy gives the sidecar its policy and nothing else: a change is in
@@ -131,15 +135,73 @@ func (b *Bottle) applyPolicy(ctx context.Context, l *live) error {
 	if car == nil || !proved { // it gets the policy when it is let out
 		return nil
 	}
-	policy := b.inForce()
-	if err := b.recordable(policy); err != nil {
-		return err
+	return b.instruct(ctx, l, func(ctx context.Context) error {
+		policy := b.inForce()
+		if err := b.recordable(policy); err != nil {
+			return err
+		}
+		if err := car.SetPolicy(ctx, policy); err != nil {
+			return err
+		}
+		b.settleAsks(policy)
+		return nil
+	})
+}
+
+// instruct tells a sidecar what it is to obey. It is seen through when whoever
+// asked goes away: half of it is no rule.
+func (b *Bottle) instruct(ctx context.Context, l *live, tell func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), policyTimeout)
+	defer cancel()
+	if err := tell(ctx); err != nil {
+		return b.keepIn(l, err)
 	}
-	if err := car.SetPolicy(ctx, policy); err != nil {
-		return err
-	}
-	b.settleAsks(policy)
 	return nil
+}
+
+// errKeptIn is the cause where a bottle's way out is shut because its sidecar
+// was not given what it is to obey.
+var errKeptIn = errors.New("the sidecar was not given its policy")
+
+// keepIn shuts the way out of a bottle whose sidecar may still obey what it was
+// told before. The shared timer proves the bottle and tells the sidecar anew.
+func (b *Bottle) keepIn(l *live, why error) error {
+	if errors.Is(why, sidecar.ErrGone) {
+		return why // nothing goes through it; another is on its way
+	}
+	l.door.shut()
+	b.demote()
+	cure := fault.Of(why).Cure
+	if cure == "" {
+		cure = "it is tried again within seconds; if that does not help, stop " + b.name + " and launch it again"
+	}
+	err := fault.Wrap(why, "the way out of "+b.name+" is shut until it has its policy", cure)
+	err.Err = errors.Join(errKeptIn, why)
+	b.rack.cfg.Log.Error("a bottle's sidecar was not given its policy; nothing leaves it", "bottle", b.name, "error", why)
+	b.set(func() { b.problem = problemOf(err) })
+	return err
+}
+
+// quietTimeout is how long a sidecar may take to shut itself before it is removed.
+const quietTimeout = 5 * time.Second
+
+// quiet shuts the sidecar itself, so that a door may open for a proof while it
+// still has an earlier policy. One that does not obey is removed, and replaced.
+func (b *Bottle) quiet(ctx context.Context, l *live) error {
+	car := l.sidecar()
+	if car == nil {
+		return nil // the proof says so
+	}
+	b.tell.Lock()
+	defer b.tell.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, quietTimeout)
+	defer cancel()
+	err := car.Shut(ctx)
+	if err == nil || errors.Is(err, sidecar.ErrGone) {
+		return err
+	}
+	b.rack.work.Go(func() { _ = car.Close(context.WithoutCancel(ctx)) })
+	return fault.Wrap(err, "shutting the sidecar of "+b.name, "another is being started")
 }
 
 // Reconfigure gives every running bottle the policy and the credential as they
@@ -147,7 +209,7 @@ func (b *Bottle) applyPolicy(ctx context.Context, l *live) error {
 func (r *Rack) Reconfigure(ctx context.Context) { _ = r.each(ctx, (*Bottle).letOut) }
 
 // ApplyPolicies gives every running bottle the policy as it is now. An error
-// names those that could not be given it; in them the former one is in force.
+// names those that could not be given it; nothing leaves them until they are.
 func (r *Rack) ApplyPolicies(ctx context.Context) error { return r.each(ctx, (*Bottle).applyPolicy) }
 
 // each does something to every running bottle whose proof held, side by side:
@@ -166,9 +228,8 @@ func (r *Rack) each(ctx context.Context, do func(*Bottle, context.Context, *live
 			continue
 		}
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, policyTimeout)
-			defer cancel()
-			if err := do(b, ctx, l); err != nil {
+			err := do(b, ctx, l)
+			if errs[i] = err; err != nil && !errors.Is(err, errKeptIn) {
 				errs[i] = fault.Wrap(err, "giving "+b.name+" its policy", "run bottlebar prove "+b.name+", or stop it")
 				r.cfg.Log.Error("giving a bottle its policy", "bottle", b.name, "error", err)
 				b.set(func() { b.problem = problemOf(errs[i]) })

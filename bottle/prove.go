@@ -21,6 +21,7 @@ const (
 	whyAsked    = "asked"
 	whyAdoption = "adoption" // another process owns the bottle now
 	whyWake     = "wake"     // this computer slept
+	whyShut     = "shut"     // it had no way out: a proof could not be made, or a policy not be given
 	whySidecar  = "sidecar"  // the last one ended, with its engine or alone
 	whyUpgrade  = "upgrade"  // the smolvm command is another one
 )

@@ -88,8 +88,12 @@ func (b *Bottle) again(ctx context.Context, l *live, why string) {
 	b.settle(ctx, l, err, "proving "+b.name+" again")
 }
 
-// proveAndOpen proves a bottle with a sidecar and lets it out.
+// proveAndOpen proves a bottle with a sidecar and lets it out. Until it has its
+// policy nothing goes out but what the proof itself asks for.
 func (b *Bottle) proveAndOpen(ctx context.Context, l *live, in *smolvm.Install, why string) error {
+	if err := b.quiet(ctx, l); err != nil {
+		return err
+	}
 	if err := b.checkProof(ctx, l, in, why); err != nil {
 		return err
 	}
@@ -153,7 +157,7 @@ func (b *Bottle) due(l *live, in *smolvm.Install) string {
 	case l.sidecar() == nil:
 		return whySidecar
 	case b.isolation == snapshot.Unproved && l.door.isShut():
-		return whyWake
+		return whyShut
 	case in != nil && b.isolation == snapshot.Proved && b.entry.ProvedWith != "" && b.entry.ProvedWith != commandID(in):
 		return whyUpgrade
 	}

@@ -253,7 +253,7 @@ type Proof struct {
 	Bottle   string        `json:"bottle"`
 	Time     time.Time     `json:"time"`
 	Took     time.Duration `json:"took_ns"`
-	Why      string        `json:"why"`     // what asked for it: "launch", "asked", "adoption", "wake", "sidecar", "upgrade"
+	Why      string        `json:"why"`     // what asked for it: "launch", "asked", "adoption", "wake", "shut", "sidecar", "upgrade"
 	Release  string        `json:"release"` // smolvm's version at that moment
 	Holds    bool          `json:"holds"`
 	Lines    []Attempt     `json:"lines"`              // in groups
