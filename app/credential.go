@@ -51,7 +51,7 @@ func (a *App) shownCredential(c snapshot.Check, st credential.Status) snapshot.C
 	trial := a.state.trial
 	a.mu.Unlock()
 	if trial != nil {
-		c.Finding += ": " + trial.Finding
+		c.Finding = trial.Finding + ": " + c.Finding // its news first
 		if c.Cure = trial.Cure; !trial.Valid {
 			c.State = snapshot.CheckWarn
 		}

@@ -44,7 +44,7 @@ func (w *Windows) ShowMake(recipe string) {
 		m.job = newJob(w, win, "Make", m.begin)
 		top := look.Column(look.Group,
 			look.Column(look.Step, look.NewText("Recipe"), m.recipe, m.hint),
-			field("Base image", m.base, "Built on your Docker engine, from there packed by smolvm. Some minutes, the first time."),
+			field("Base image", m.base, "What the recipe is built on, by your Docker engine. The first time takes some minutes."),
 			field("Name", m.name, "What the artifact is called in the library."))
 		root := container.New(footed{}, container.New(stacked{}, look.Pad(top, look.Edge, look.Edge), look.Pad(m.output.root, 0, look.Edge)), m.job.root)
 		return content{view: m, root: root, size: fyne.NewSize(600, 520), closed: m.job.stop}

@@ -135,8 +135,9 @@ func (w *Windows) gain(j *job, output *tail, title, done string, work func(ctx c
 	}, func(err error) {
 		if err != nil {
 			j.trouble(err)
-			return
+		} else {
+			j.say(good(done, "The artifact is in the library."))
 		}
-		j.say(good(done, "The artifact is in the library."))
+		output.end()
 	})
 }

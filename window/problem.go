@@ -84,6 +84,13 @@ func secondParagraph(s string) fyne.CanvasObject {
 	return container.New(bare{}, p)
 }
 
+// quietParagraph is the same in the colour of second lines.
+func quietParagraph(s string) fyne.CanvasObject {
+	p := widget.NewRichText(&widget.TextSegment{Text: s, Style: widget.RichTextStyle{ColorName: look.ColorQuiet, SizeName: "helperText"}})
+	p.Wrapping = fyne.TextWrapWord
+	return container.New(bare{}, p)
+}
+
 // bare takes back the room that a label has around its text, but for a line's gap.
 type bare struct{}
 

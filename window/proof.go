@@ -3,6 +3,7 @@ package window
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -75,17 +76,40 @@ func (p *proof) show() {
 	p.head.Objects = []fyne.CanvasObject{look.Column(0, look.NewBar(m), look.NewLine())}
 	p.rows.RemoveAll()
 	if p.report != nil {
-		group := ""
-		for _, a := range p.report.Lines {
-			if a.Group != group {
-				group = a.Group
-				p.rows.Add(look.Pad(look.NewStrong(look.Capital(look.Clean(group, 80))), look.Gap, look.Edge))
-			}
-			p.rows.Add(attemptRow(a))
-			p.rows.Add(look.Pad(look.NewLine(), 0, look.Edge))
-		}
+		p.list()
 	}
 	p.win.Content().Refresh()
+}
+
+// list shows the attempts by their groups; what did not go as it must stands
+// before all of them.
+func (p *proof) list() {
+	heading := func(text string) { p.rows.Add(look.Pad(look.NewStrong(text), look.Gap, look.Edge)) }
+	add := func(a snapshot.Attempt) {
+		p.rows.Add(attemptRow(a))
+		p.rows.Add(look.Pad(look.NewLine(), 0, look.Edge))
+	}
+	for i, a := range missed(p.report.Lines) {
+		if i == 0 {
+			heading("What did not go as it must")
+		}
+		add(a)
+	}
+	group := ""
+	for _, a := range p.report.Lines {
+		if !a.Holds {
+			continue
+		}
+		if a.Group != group {
+			group = a.Group
+			heading(look.Capital(look.Clean(group, 80)))
+		}
+		add(a)
+	}
+}
+
+func missed(all []snapshot.Attempt) []snapshot.Attempt {
+	return slices.DeleteFunc(slices.Clone(all), func(a snapshot.Attempt) bool { return a.Holds })
 }
 
 // headline says how the proof went.
@@ -103,20 +127,13 @@ func (p *proof) headline() look.Message {
 		return look.Message{Shape: assets.ShapeUnknown, Color: look.ColorQuiet, Title: "Not proved yet", Choices: []look.Choice{again}}
 	}
 	when := look.Clock(p.report.Time, p.w.o.Now())
-	failed := 0
-	for _, a := range p.report.Lines {
-		if !a.Holds {
-			failed++
-		}
-	}
 	if !p.report.Holds {
-		lines := []string{fmt.Sprintf("%d of %d attempts did not go as they must, at %s.", failed, len(p.report.Lines), when)}
-		if p.report.Evidence != "" {
-			lines = append(lines, "The bottle was stopped. What was found is kept in "+look.Clean(p.report.Evidence, 200)+" until you discard it.")
+		lines := []string{fmt.Sprintf("%d of %d attempts did not go as they must, at %s.", len(missed(p.report.Lines)), len(p.report.Lines), when)}
+		if p.report.Evidence == "" {
+			return look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold", Lines: lines, Choices: []look.Choice{again}}
 		}
-		return look.Message{
-			Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold", Lines: lines, Choices: []look.Choice{again},
-		}
+		lines = append(lines, "The bottle was stopped. Until you discard it, what was found is kept in", look.Clean(p.report.Evidence, 200))
+		return look.Message{Shape: assets.ShapeFailed, Color: look.ColorFailed, Title: "The isolation does not hold", Lines: lines}
 	}
 	return look.Message{
 		Shape: assets.ShapeShield, Color: look.ColorGood, Title: "The isolation holds",

@@ -18,6 +18,8 @@ type setup struct {
 	win  fyne.Window
 	head *fyne.Container
 	rows *fyne.Container
+
+	testing bool // the API is asked about the credential
 }
 
 // ShowSetup opens the Setup window.
@@ -74,7 +76,7 @@ func setupHeading(sn snapshot.Snapshot) (text, second string, good bool) {
 
 func (s *setup) row(c snapshot.Check) fyne.CanvasObject {
 	st := look.OfCheck(c.State)
-	text := look.Column(2, look.NewText(look.Clean(c.Title, 40)), look.NewSecond(look.Clean(c.Finding, 160)).Cutting(look.CutEnd))
+	text := look.Column(2, look.NewText(look.Clean(c.Title, 40)), s.finding(c))
 	if c.Cure != "" && (c.State != snapshot.CheckOK || c.Credential) {
 		text.Add(secondParagraph(look.Sentence(look.Clean(c.Cure, 240))))
 	}
@@ -86,12 +88,28 @@ func (s *setup) row(c snapshot.Check) fyne.CanvasObject {
 	return look.Pad(row, look.Gap, look.Edge)
 }
 
+// finding is one line where all is good, and as many as it takes where not.
+func (s *setup) finding(c snapshot.Check) fyne.CanvasObject {
+	said := look.Clean(c.Finding, 240)
+	switch {
+	case c.Credential && s.testing:
+		return look.NewSecond("Asking the API about it")
+	case c.State == snapshot.CheckOK && !c.Credential:
+		return look.NewSecond(said).Cutting(look.CutEnd)
+	}
+	return quietParagraph(said)
+}
+
 // cure is the button that helps, or the command to copy.
 func (s *setup) cure(c snapshot.Check) fyne.CanvasObject {
 	switch c.Action {
 	case "credential":
 		if c.Credential {
-			return look.Row(look.Gap, look.NewButton("Test", s.test), look.NewButton("Change…", s.credential), look.NewButton("Clear", s.clear))
+			test := look.NewButton("Test", s.test)
+			if s.testing {
+				test.Disable()
+			}
+			return look.Row(look.Gap, test, look.NewButton("Change…", s.credential), look.NewButton("Clear", s.clear))
 		}
 		return look.NewPrimary("Set…", s.credential)
 	case "library":
@@ -118,9 +136,18 @@ func (s *setup) recheck() {
 // test asks the API about the credential; the check's row then shows what it
 // said.
 func (s *setup) test() {
+	if s.testing {
+		return
+	}
+	s.testing = true
+	s.update(s.w.last)
 	s.w.background(func(ctx context.Context) {
 		err := s.w.o.Backend.Setup.TestCredential(ctx)
-		s.w.post(func() { s.w.failed(err) })
+		s.w.post(func() {
+			s.testing = false
+			s.update(s.w.last)
+			s.w.failed(err)
+		})
 	})
 }
 

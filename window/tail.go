@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
@@ -24,8 +25,8 @@ type tail struct {
 
 func newTail() *tail {
 	t := &tail{label: mono("")}
-	t.label.Wrapping = 0
-	t.root = container.NewScroll(t.label)
+	t.label.Wrapping = fyne.TextWrapBreak
+	t.root = container.NewVScroll(t.label)
 	return t
 }
 
@@ -53,8 +54,11 @@ func (t *tail) draw() {
 	t.queued = false
 	t.mu.Unlock()
 	t.label.SetText(text)
-	t.root.ScrollToBottom()
+	t.end()
 }
+
+// end shows the last lines; the room for them changes with what stands below.
+func (t *tail) end() { t.root.ScrollToBottom() }
 
 // clear forgets what was printed.
 func (t *tail) clear() {

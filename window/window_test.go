@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,7 @@ type world struct {
 	decisions []snapshot.Decision
 	rules     []snapshot.PolicyRule
 	proof     snapshot.Proof
+	tested    chan struct{} // lets the test of the credential end
 }
 
 func (w *world) did(format string, args ...any) error {
@@ -132,7 +134,7 @@ func (w *world) CopyOut(_ context.Context, b string, p []string, f string, _ fun
 func (w *world) Recheck(context.Context) error                      { return w.did("recheck") }
 func (w *world) SetCredential(_ context.Context, k, s string) error { return w.did("set %s %s", k, s) }
 func (w *world) ClearCredential(context.Context) error              { return w.did("clear") }
-func (w *world) TestCredential(context.Context) error               { return w.did("test") }
+func (w *world) TestCredential(context.Context) error               { <-w.tested; return w.did("test") }
 func (w *world) Decisions(context.Context, string) ([]snapshot.Decision, error) {
 	err := w.did("decisions")
 	return w.decisions, err
@@ -194,6 +196,8 @@ func texts(o fyne.CanvasObject) []string {
 			}
 		case *widget.Label:
 			out = append(out, x.Text)
+		case *widget.RichText:
+			out = append(out, x.String())
 		case *fyne.Container:
 			for _, c := range x.Objects {
 				walk(c)
@@ -496,6 +500,30 @@ func launchable(s snapshot.Snapshot) snapshot.Snapshot {
 	return s
 }
 
+func TestTheCredentialsTestIsSeenToRunAndItsAnswerIsReadToTheEnd(t *testing.T) {
+	w, wo, l := setUp(t)
+	wo.tested = make(chan struct{})
+	c := snapshot.Check{ID: "credential", Title: "Credential", State: snapshot.CheckOK, Action: "credential", Credential: true, Finding: "API key ending in 5678"}
+	w.Update(snapshot.Snapshot{Setup: []snapshot.Check{c}})
+	w.ShowSetup()
+	root := w.open["setup"].Content()
+	press(t, root, "Test")
+	if !shows(root, "Asking the API about it") {
+		t.Errorf("while it runs it shows %q", texts(root))
+	}
+	press(t, root, "Test") // asks nothing anew
+	close(wo.tested)
+	l.until(t, "the end", func() bool { return !shows(root, "Asking the API about it") })
+	if got := wo.all(); got != "test" {
+		t.Errorf("did %s", got)
+	}
+	c.State, c.Finding = snapshot.CheckWarn, "the API refuses it (invalid x-api-key): API key ending in 5678, in this process's environment"
+	w.Update(snapshot.Snapshot{Setup: []snapshot.Check{c}})
+	if !shows(root, c.Finding) {
+		t.Errorf("the answer is %q", texts(root))
+	}
+}
+
 func TestSetupHeading(t *testing.T) {
 	check := func(states ...snapshot.CheckState) snapshot.Snapshot {
 		var s snapshot.Snapshot
@@ -724,14 +752,23 @@ func TestAProofIsRunAndReported(t *testing.T) {
 	w.ShowProof("b1")
 	win := w.open["proof b1"]
 	l.until(t, "the report", func() bool { return shows(win.Content(), "The isolation does not hold") })
-	for _, want := range []string{"1 of 2 attempts did not go as they must, at 12:00.", "Connect to the host", "Ways out", "The machine", "found: network is unreachable · no network device", "The bottle was stopped. What was found is kept in /state/evidence/b1 until you discard it.", "found: lo eth0", "expected: only lo"} {
+	for _, want := range []string{"1 of 2 attempts did not go as they must, at 12:00.", "Connect to the host", "Ways out", "What did not go as it must", "found: network is unreachable · no network device", "The bottle was stopped. Until you discard it, what was found is kept in", "/state/evidence/b1", "found: lo eth0", "expected: only lo"} {
 		if !shows(win.Content(), want) {
 			t.Errorf("lacks %q: %q", want, texts(win.Content()))
 		}
 	}
+	all := texts(win.Content())
+	if slices.Index(all, "List interfaces") > slices.Index(all, "Connect to the host") {
+		t.Errorf("the miss stands below what held: %q", all)
+	}
+	if slices.Contains(all, "[Prove again]") {
+		t.Error("offers to prove a bottle that was stopped")
+	}
 	wo.proof.Holds, wo.proof.Lines = true, wo.proof.Lines[:1]
-	press(t, win.Content(), "Prove again")
+	w.ShowProof("b1")
 	l.until(t, "the second report", func() bool { return shows(win.Content(), "The isolation holds") })
+	press(t, win.Content(), "Prove again")
+	l.until(t, "the third report", func() bool { return shows(win.Content(), "The isolation holds") })
 }
 
 func TestAFailureFromTheMenuOpensAWindowAndACancelDoesNot(t *testing.T) {
