@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -197,8 +199,12 @@ func readPolicy(path string) (policy.File, error) {
 		return policy.File{}, fault.New(what, "the path is not absolute", "give the whole path")
 	}
 	fi, err := os.Stat(path)
+	cure := "name a policy file, or presets: bottlebar policy preset ls"
+	if errors.Is(err, fs.ErrNotExist) {
+		return policy.File{}, fault.New(what, "there is no such file", cure)
+	}
 	if err != nil {
-		return policy.File{}, fault.Wrap(err, what, "name a policy file, or presets: bottlebar policy preset ls")
+		return policy.File{}, fault.Wrap(err, what, cure)
 	}
 	if !fi.Mode().IsRegular() || fi.Size() > policy.MaxFile {
 		return policy.File{}, fault.New(what, "it is no file, or larger than a policy", "name a policy file")

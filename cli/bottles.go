@@ -41,7 +41,7 @@ func (c *commands) launch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.policyProblems(cmd.Context(), client, b.Name)
+			c.policyProblems(cmd.Context(), client, b, req.Policy)
 			switch {
 			case c.json:
 				return c.printJSON(b)

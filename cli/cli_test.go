@@ -48,7 +48,7 @@ func (f *fake) Stop(_ context.Context, name string) error {
 
 func (f *fake) Launch(_ context.Context, req control.LaunchRequest, _ func(snapshot.Bottle)) (snapshot.Bottle, error) {
 	f.policy.launched = req.Policy
-	return snapshot.Bottle{Name: req.Artifact + "-1", Command: req.Command}, nil
+	return snapshot.Bottle{ID: "b1", Name: req.Artifact + "-1", Command: req.Command}, nil
 }
 
 func (f *fake) Exec(_ context.Context, _ string, req control.ExecRequest, conn io.ReadWriter) error {

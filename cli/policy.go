@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bottlebar.app/control"
+	"bottlebar.app/snapshot"
 )
 
 func (c *commands) policy() *cobra.Command {
@@ -112,11 +114,19 @@ func problemLine(p control.PolicyProblem) string {
 	return where + ": " + p.Why + ": " + p.Fix
 }
 
-// policyProblems says after a launch what is wrong with the files behind it.
-func (c *commands) policyProblems(ctx context.Context, client *control.Client, bottle string) {
-	if p, err := client.Policy(ctx, bottle); err == nil {
-		c.printProblems(p.Problems)
+// policyProblems says after a launch what is wrong with the files behind it. The
+// bottle's own is a copy, line by line, of the one that was given.
+func (c *commands) policyProblems(ctx context.Context, client *control.Client, b snapshot.Bottle, given string) {
+	p, err := client.Policy(ctx, b.Name)
+	if err != nil {
+		return
 	}
+	for i := range p.Problems {
+		if own := &p.Problems[i].File; given != "" && filepath.Base(*own) == b.ID+".toml" {
+			*own = given
+		}
+	}
+	c.printProblems(p.Problems)
 }
 
 // policyArg makes the path of a policy file absolute; names of presets stay.

@@ -139,4 +139,13 @@ func TestAPolicyFileIsCheckedAndALaunchTellsWhatIsWrong(t *testing.T) {
 			t.Errorf("the file %s is sent as %q", arg, f.policy.launched)
 		}
 	}
+
+	// The bottle keeps a copy; people know the file that they gave.
+	f.policy.view.Problems[0].File = "/state/policy/b1.toml"
+	if _, _, stderr := run(t, f, "", "launch", "demo", "--detach", "--policy", file); !strings.Contains(stderr, file+", line 2: odd") {
+		t.Errorf("names another file than the one given: %q", stderr)
+	}
+	if _, _, stderr := run(t, f, "", "proxy", "login"); !strings.Contains(stderr, "bottlebar: proxy login: name the user (see bottlebar proxy login --help)") {
+		t.Errorf("help for %q", stderr)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -132,7 +133,8 @@ func wrapArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError{fmt.Errorf("%s: %w (see bottlebar %s --help)", cmd.Name(), err, cmd.Name())}
+				path := cmd.CommandPath()
+				return usageError{fmt.Errorf("%s: %w (see %s --help)", strings.TrimPrefix(path, "bottlebar "), err, path)}
 			}
 			return nil
 		}

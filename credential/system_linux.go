@@ -18,23 +18,27 @@ func systemItem(account string) *keychain {
 		where: "the Secret Service",
 		get: func() (string, error) {
 			text, err := keyring.Get(service, account)
-			return text, linuxError(err)
+			return text, linuxError(account, err)
 		},
-		set:   func(text string) error { return linuxError(keyring.Set(service, account, text)) },
-		clear: func() error { return linuxError(keyring.Delete(service, account)) },
+		set:   func(text string) error { return linuxError(account, keyring.Set(service, account, text)) },
+		clear: func() error { return linuxError(account, keyring.Delete(service, account)) },
 	}
 }
 
-func linuxError(err error) error {
+func linuxError(item string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, keyring.ErrNotFound):
 		return ErrNotSet
 	}
+	with := "the credential in " + EnvToken + " or " + EnvAPIKey
+	if item == loginAccount {
+		with = "name:password in " + EnvLogin
+	}
 	return &UnreachableError{
 		Where: "the Secret Service", Err: err,
-		Fix: "start a keyring such as gnome-keyring or KWallet, or start `bottlebar serve` with the credential in " + EnvToken + " or " + EnvAPIKey,
+		Fix: "start a keyring such as gnome-keyring or KWallet, or start `bottlebar serve` with " + with,
 	}
 }
 
