@@ -33,7 +33,9 @@ type purse interface {
 // allowed and does not use is taken back when another is short.
 //
 // A day begins when the clock shows a later date than any before; a clock that
-// jumps back fills nothing again.
+// jumps back fills nothing again. One that stays back, because it was wrong
+// before, has its days as others do: each begins as the date that was shown last
+// goes over into the next.
 type till struct {
 	path string
 	now  func() time.Time
@@ -54,6 +56,7 @@ type Caps struct {
 // tillState is what the file holds.
 type tillState struct {
 	Day      string              `json:"day"`      // as 2006-01-02, of this computer's clock
+	Back     string              `json:"back"`     // the date that is shown, where it is an earlier one
 	Gone     int64               `json:"gone"`     // charged to the day by sidecars that are no more
 	Accounts map[string]*account `json:"accounts"` // by bottle
 }
@@ -114,10 +117,20 @@ func (t *till) save() error {
 // roll begins a new day if it is one. What is out counts for the new day.
 func (t *till) roll() {
 	today := t.now().Local().Format(time.DateOnly)
-	if today <= t.state.Day {
+	last := t.state.Back
+	switch {
+	case today > t.state.Day:
+		t.state.Day, t.state.Back = today, ""
+	case today == t.state.Day:
+		t.state.Back = ""
 		return
+	default:
+		t.state.Back = today
+		if next := dayAfter(last); next.IsZero() || today != next.Format(time.DateOnly) {
+			return
+		}
 	}
-	t.state.Day, t.state.Gone = today, 0
+	t.state.Gone = 0
 	for id, a := range t.state.Accounts {
 		t.hear(id, a)
 		a.Dawn = a.Totals.Spent()
@@ -133,7 +146,15 @@ func (t *till) hear(id string, a *account) {
 
 // resets is when the next day begins.
 func (t *till) resets() time.Time {
-	day, err := time.ParseInLocation(time.DateOnly, t.state.Day, time.Local)
+	if t.state.Back != "" {
+		return dayAfter(t.state.Back)
+	}
+	return dayAfter(t.state.Day)
+}
+
+// dayAfter is the midnight that ends a date; zero for what is none.
+func dayAfter(date string) time.Time {
+	day, err := time.ParseInLocation(time.DateOnly, date, time.Local)
 	if err != nil {
 		return time.Time{}
 	}
@@ -337,7 +358,7 @@ func (t *till) setCap(ctx context.Context, id string, tokens int64) error {
 func (t *till) resetDay() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.state.Day = ""
+	t.state.Day, t.state.Back = "", ""
 	t.roll()
 	return t.save()
 }

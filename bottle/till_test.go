@@ -236,6 +236,36 @@ func TestADayBeginsAtMidnightAndAClockThatJumpsBackFillsNothing(t *testing.T) {
 	}
 }
 
+func TestAClockThatWasAYearAheadLocksNoCap(t *testing.T) {
+	r := newTillRig(t, Caps{Day: 100})
+	a := r.in("a", "1")
+	r.at = r.at.AddDate(1, 0, 0)
+	if !a.take(t, r.till, "a", 100) {
+		t.Fatal("100 of 100")
+	}
+	a.settle(100, 100)
+	r.at = r.at.AddDate(-1, 0, 0) // it was set right: 22:00
+	if a.take(t, r.till, "a", 1) {
+		t.Error("setting it right filled the cap")
+	}
+	if _, _, resets := r.dayUse(); !resets.Equal(time.Date(2026, 11, 28, 0, 0, 0, 0, time.Local)) {
+		t.Errorf("the day ends at %s", resets)
+	}
+	for day := range 2 {
+		r.at = r.at.Add(3 * time.Hour)
+		r.restart()
+		if err := r.bind(t.Context(), "a", a); err != nil {
+			t.Fatal(err)
+		}
+		if !a.take(t, r.till, "a", 100) || a.take(t, r.till, "a", 1) {
+			t.Errorf("day %d does not begin at midnight, with 100", day+1)
+		}
+		a.settle(100, 100)
+		r.spent("a")
+		r.at = r.at.Add(21 * time.Hour)
+	}
+}
+
 func TestNoOrderOfEventsOverspends(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for round := range 8 {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -176,8 +177,22 @@ func (s *Store) Slept() {
 	s.changes++
 	s.mu.Unlock()
 	s.tidy()
+	s.right(now.wall)
 	s.opt.Changed()
 	s.poked()
+}
+
+// right goes by the clock again that was set back, once no file holds a rule of
+// the time before: what is granted from here on counts, however far ahead it was.
+func (s *Store) right(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.files {
+		if slices.ContainsFunc(h.file.Allow, s.overslept) {
+			return
+		}
+	}
+	s.slept = now
 }
 
 // tidy takes rules that are over out of the bottles' files, so that a clock that
