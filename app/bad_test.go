@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
 	"bottlebar.app/app"
+	"bottlebar.app/cache"
 	"bottlebar.app/control"
 	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
@@ -95,6 +98,47 @@ func TestDamagedAndForeignFilesNeverEnterTheLibrary(t *testing.T) {
 	if n := len(h.app.Snapshot().Library); n != 0 {
 		t.Errorf("%d artifacts entered", n)
 	}
+}
+
+// A library may have come from a computer of another kind.
+func TestAnArtifactForAnotherProcessorIsNeitherAddedNorLaunched(t *testing.T) {
+	t.Parallel()
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
+	file := filepath.Join(t.TempDir(), "other.smolmachine")
+	if b, err := exec.Command("go", "run", "bottlebar.app/smolvm/artifact/build/demo", "-arch", other, "-o", file).CombinedOutput(); err != nil {
+		t.Fatalf("making the artifact: %v\n%s", err, b)
+	}
+	h := newHome(t, "driver = \"process\"\n")
+	lib, err := cache.Open(filepath.Join(h.dir, "cache", "library"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lib.Add(t.Context(), file, cache.AddOptions{Platform: "linux/" + other}); err != nil {
+		t.Fatal(err)
+	}
+	h.open()
+	why := "it is for " + other + " and this computer is " + runtime.GOARCH
+	if got := h.shown("other"); got.Problem == nil || got.Problem.Why != why || got.Problem.Cure == "" {
+		t.Errorf("the library shows %+v", got.Problem)
+	}
+	_, err = h.app.Launch(t.Context(), control.LaunchRequest{Artifact: "other"}, nil)
+	says(t, err, why)
+	b := h.app.Snapshot().Bottles[0]
+	if b.State != snapshot.Failed || b.Steps[0].State != snapshot.StepFailed || b.Steps[1].State != snapshot.StepWaiting {
+		t.Errorf("the launch got as far as %+v", b.Steps)
+	}
+	if err := h.app.Stop(t.Context(), b.ID); err != nil { // Discard
+		t.Fatal(err)
+	}
+	if err := h.app.RemoveArtifact(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.app.AddArtifact(t.Context(), control.AddRequest{Path: file}, nil)
+	says(t, err, why)
+	if n := len(h.app.Snapshot().Library); n != 0 {
+		t.Errorf("%d artifacts entered", n)
+	}
+	h.nothingLeft()
 }
 
 func TestASmolvmThatCannotBeUsedIsNamedWithACure(t *testing.T) {

@@ -2,12 +2,14 @@ package app
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
 	"bottlebar.app/bottle"
 	"bottlebar.app/cache"
 	"bottlebar.app/control"
+	"bottlebar.app/internal/fault"
 	"bottlebar.app/snapshot"
 )
 
@@ -73,6 +75,8 @@ func (a *App) shownArtifact(art cache.Artifact, prepared bool) snapshot.Artifact
 	}
 	if art.Problem != "" {
 		out.Problem = &snapshot.Problem{What: art.Name, Why: art.Problem, Cure: "add it again, or remove it"}
+	} else if f := fault.Of(art.Fits(runtime.GOARCH)); f != nil {
+		out.Problem = &snapshot.Problem{What: art.Name, Why: f.Why, Cure: f.Cure}
 	}
 	return out
 }

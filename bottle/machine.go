@@ -362,6 +362,8 @@ func (r *Rack) artifact(ctx context.Context, name string) (cache.Artifact, error
 	switch {
 	case a.Problem != "":
 		return a, fault.New(what, a.Problem, "add the artifact again, or remove it")
+	case a.Fits(runtime.GOARCH) != nil:
+		return a, fault.Wrap(a.Fits(runtime.GOARCH), what, "")
 	case a.Network:
 		return a, fault.New(what, "it asks for a network of its own, which would lead past the sidecar", "pack it again without network = true")
 	}

@@ -51,6 +51,16 @@ func (a *Artifact) Notice() string {
 	return ""
 }
 
+// Fits is an *artifact.PlatformError where the artifact is for another kind of
+// computer than one with this architecture. None such is added, but a library
+// may have come from another computer.
+func (a *Artifact) Fits(arch string) error {
+	if a.Platform == "" {
+		return nil // nothing is known of it; Problem says why
+	}
+	return artifact.CheckPlatform(&artifact.Manifest{Platform: a.Platform}, arch)
+}
+
 // describe fills in what the file says.
 func (a *Artifact) describe(f *artifact.File) {
 	m := &f.Manifest
