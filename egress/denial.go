@@ -98,7 +98,7 @@ var sentences = map[Reason]string{
 	NotReached:   "%s could not be reached.",
 	HungUp:       "%s was given up: the client closed its side of the connection before the answer came.",
 	ProxyDown:    "%s could not be reached: the network's own proxy does not answer. Ask the user to look at Setup in Bottlebar.",
-	ProxyAuth:    "%s could not be reached: the network's own proxy asks for a name and a password. Ask the user to run `bottlebar proxy login` on the host.",
+	ProxyAuth:    "%s could not be reached: the network's own proxy asks for a name and a password. Ask the user to run `bottlebar proxy login NAME` on the host.",
 	ProxyRefused: "%s is refused by the network's own proxy, behind the bottle's. " + ask,
 	TooMany:      "%s is refused: too many connections at once. Try again later.",
 	BadRequest:   "This is not a request that the bottle's proxy serves.",

@@ -197,17 +197,22 @@ func (d *docker) Adopt(ctx context.Context, h Handle) (*Sidecar, error) {
 		return nil, ErrNotAdoptable
 	}
 	got, err := d.cli.ContainerInspect(ctx, h.Container)
-	if errdefs.IsNotFound(err) {
-		return nil, ErrNotAdoptable
-	}
-	if err != nil {
+	gone := errdefs.IsNotFound(err)
+	if err != nil && !gone {
 		return nil, engineError(d.engine, err)
 	}
-	if got.State == nil || !got.State.Running || got.Config == nil ||
-		got.Config.Labels[LabelApp] != d.opt.App || got.Config.Labels[LabelSidecar] != h.ID {
+	if !gone && (got.Config == nil || got.Config.Labels[LabelApp] != d.opt.App || got.Config.Labels[LabelSidecar] != h.ID) {
 		return nil, ErrNotAdoptable
 	}
-	u := &dockerUnit{driver: d, h: h, image: got.Image}
+	u := &dockerUnit{driver: d, h: h}
+	if gone || got.State == nil || !got.State.Running {
+		// An engine that was restarted has it still, ended, and its network.
+		if err := u.remove(ctx); err != nil {
+			return nil, engineError(d.engine, err)
+		}
+		return nil, ErrNotAdoptable
+	}
+	u.image = got.Image
 	d.watch(u)
 	if err := u.attach(ctx); err != nil {
 		d.forget(u)

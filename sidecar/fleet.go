@@ -36,6 +36,8 @@ type Fleet struct {
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 
+	starting sync.RWMutex // held for reading while one is made to be handed out
+
 	mu     sync.Mutex
 	closed bool
 	warm   *Sidecar
@@ -116,6 +118,8 @@ func (f *Fleet) Claim(ctx context.Context) (*Sidecar, error) {
 		}
 		_ = s.Close(ctx)
 	}
+	f.starting.RLock() // until it is ours, a sweep would take it for nobody's
+	defer f.starting.RUnlock()
 	s, err := f.driver.Start(ctx, false)
 	if err != nil {
 		return nil, err
@@ -151,6 +155,8 @@ func (f *Fleet) Sweep(ctx context.Context, keep []string) ([]string, error) {
 			return nil, ctx.Err()
 		}
 	}
+	f.starting.Lock()
+	defer f.starting.Unlock()
 	f.mu.Lock()
 	all := append([]string(nil), keep...)
 	for s := range f.live {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"bottlebar.app/egress"
 )
 
@@ -245,5 +247,26 @@ func TestTakenSubnetsAreSteppedOver(t *testing.T) {
 	}
 	if len(made) < 2 {
 		t.Errorf("%d networks", len(made))
+	}
+}
+
+// An engine that was restarted has the ended container and its network still.
+func TestASidecarThatEndedIsNotAdoptedAndNothingOfItStays(t *testing.T) {
+	d := dockerDriver(t)
+	ctx := testContext(t)
+	s, err := d.Start(ctx, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Release()
+	timeout := 0
+	if err := d.cli.ContainerStop(ctx, s.Handle().Container, container.StopOptions{Timeout: &timeout}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Adopt(ctx, s.Handle()); !errors.Is(err, ErrNotAdoptable) {
+		t.Errorf("adopting it gives %v", err)
+	}
+	if n := left(t, d); n != 0 {
+		t.Errorf("%d objects are left", n)
 	}
 }

@@ -39,7 +39,8 @@ type Driver interface {
 	// Start makes one. With warm it is labelled as one that waits.
 	Start(ctx context.Context, warm bool) (*Sidecar, error)
 	// Adopt takes over one that an earlier run of the app made. It is closed
-	// again, without policy and credential. ErrNotAdoptable when it is gone.
+	// again, without policy and credential. ErrNotAdoptable when it has ended;
+	// what was left of it is gone then.
 	Adopt(ctx context.Context, h Handle) (*Sidecar, error)
 	// Sweep removes what this app (not another) left behind, except the
 	// sidecars whose IDs are in keep. It returns the IDs it removed.
