@@ -133,6 +133,16 @@ func TestWhatABottleAsksForIsAnsweredAndOnRecord(t *testing.T) {
 	if x, _ := h.bottle(b.ID); x.Blocked < v.Blocked || x.Allowed < v.Allowed {
 		t.Errorf("%d and %d after the restart, %d and %d before", x.Allowed, x.Blocked, v.Allowed, v.Blocked)
 	}
+	// Who said never is not asked by the next app either.
+	<-h.get(b.Name, "http://muted.example:443/")
+	<-h.get(b.Name, "http://later.example:443/")
+	h.ask(b.ID, "later.example", refusedRow)
+	if x, _ := h.bottle(b.ID); slices.ContainsFunc(x.Asks.Rows, func(r snapshot.Ask) bool { return r.Host == "muted.example" && r.Port == 443 }) {
+		t.Errorf("asks again for what is never to be asked: %+v", x.Asks.Rows)
+	}
+	if !slices.Contains(rules(), "allow registry.npmjs.org once") {
+		t.Errorf("after the restart: %q", rules())
+	}
 	if len(h.read(b.Name, control.ActivityQuery{Kind: "policy", Host: "registry.npmjs.org*"})) == 0 {
 		t.Error("the change of the policy is not on record")
 	}
