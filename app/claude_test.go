@@ -384,6 +384,7 @@ func secretStaysOut(t *testing.T, h *home, bottle, secret string) {
 	search := `n="` + head + `""` + tail + `"
 control="$HOME/.control"; printf %s "$n" > "$control"
 N="$n" sleep 600 & c=$!
+until tr '\0' '\n' < /proc/$c/environ | grep -F -e "$n" >/dev/null; do sleep 0.1; done
 find / -xdev \( -path /proc -o -path /sys -o -path /usr/local/bin/claude \) -prune -o -type f -size -40000k -print0 2>/dev/null | xargs -0 grep -lF -e "$n" 2>/dev/null
 for p in /proc/[0-9]*; do for f in environ cmdline; do
   if [ "${p#/proc/}" != $$ ] && tr '\0' '\n' < $p/$f 2>/dev/null | grep -F -e "$n" >/dev/null; then echo $p/$f; fi

@@ -18,6 +18,9 @@ import (
 type engine struct {
 	path string
 	at   string // what the request holds at which it dies
+	// seen is shown what is said to the engine, and to containers through it,
+	// before it is passed on; nil: nobody looks.
+	seen func([]byte)
 
 	mu    sync.Mutex
 	l     net.Listener
@@ -82,7 +85,7 @@ func (e *engine) pass(c net.Conn) {
 	defer d.Close()
 	e.mu.Lock()
 	e.conns = append(e.conns, c, d)
-	at := e.at
+	at, seen := e.at, e.seen
 	e.mu.Unlock()
 	e.wg.Go(func() {
 		buf := make([]byte, 64<<10)
@@ -91,6 +94,9 @@ func (e *engine) pass(c net.Conn) {
 			if at != "" && bytes.Contains(buf[:n], []byte(at)) {
 				e.die()
 				return
+			}
+			if seen != nil {
+				seen(buf[:n])
 			}
 			if _, werr := d.Write(buf[:n]); err != nil || werr != nil {
 				_ = d.(*net.UnixConn).CloseWrite()

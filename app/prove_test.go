@@ -145,6 +145,9 @@ func TestAMissStopsTheBottleAndKeepsTheEvidence(t *testing.T) {
 				if bytes.Contains(text, []byte("sk-ant-")) {
 					t.Errorf("%s holds a credential, or its placeholder", name)
 				}
+				if name == "process.json" && bytes.Contains(text, []byte("PATH=")) {
+					t.Error("the environment of the VM's process is kept")
+				}
 			}
 			h.close()
 			h.open() // and it is so after a restart

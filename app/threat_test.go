@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -205,46 +204,6 @@ func TestAPackThatAsksForANetworkIsNotLaunched(t *testing.T) {
 	_, err = h.app.Launch(t.Context(), control.LaunchRequest{Artifact: a.Name}, nil)
 	says(t, err, "a network of its own")
 	h.nothingLeft()
-}
-
-// Nothing of a bottle runs before its sidecar is ready, and no session before
-// the proof.
-func TestTheVMStartsAfterItsSidecarAndTheSessionAfterTheProof(t *testing.T) {
-	t.Parallel()
-	h := newHome(t, "driver = \"process\"\n")
-	h.open()
-	h.add()
-	var mu sync.Mutex
-	var order []string
-	_, err := h.app.Launch(t.Context(), control.LaunchRequest{Artifact: "demo"}, func(b snapshot.Bottle) {
-		mu.Lock()
-		defer mu.Unlock()
-		done := make(map[string]bool)
-		for _, s := range b.Steps {
-			done[s.Name] = s.State == snapshot.StepDone
-		}
-		for _, s := range b.Steps {
-			if s.State == snapshot.StepWaiting || slices.Contains(order, s.Name) {
-				continue
-			}
-			order = append(order, s.Name)
-			for _, before := range map[string][]string{"start": {"sidecar", "home"}, "proof": {"start", "helper"}, "session": {"proof"}}[s.Name] {
-				if !done[before] {
-					t.Errorf("%s began before %s was done", s.Name, before)
-				}
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	for _, s := range []string{"sidecar", "start", "proof", "session"} {
-		if !slices.Contains(order, s) {
-			t.Errorf("nothing was told of %s: %q", s, order)
-		}
-	}
 }
 
 // A proof of a bottle that runs looks for its own refusal among whatever else

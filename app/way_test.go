@@ -106,11 +106,15 @@ func wayCheck(t *testing.T, h *home) snapshot.Check {
 }
 
 // staysWithTheApp looks where a secret must not be: in files of the app, in
-// its log, in what the engine tells about the container, in the guest.
+// its log, in what it shows, in what the engine tells about the container, in
+// the guest.
 func staysWithTheApp(t *testing.T, h *home, bottle, secret string) {
 	t.Helper()
 	if strings.Contains(h.log.String(), secret) {
 		t.Error("the secret is in the app's log")
+	}
+	if shown, _ := json.Marshal(h.app.Snapshot()); bytes.Contains(shown, []byte(secret)) {
+		t.Error("the secret is in what the app shows")
 	}
 	err := filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

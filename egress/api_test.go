@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -153,6 +153,12 @@ func TestAPIServesAClosedTableOfRequests(t *testing.T) {
 	if u.count() != len(allowed) {
 		t.Errorf("%d requests went up", u.count())
 	}
+	// What goes up is written anew, not passed on.
+	r.send("GET /v1/models?bet%61=tru%65" + auth + "\r\n")
+	allowed = append(allowed, "GET /v1/models?beta=true")
+	if req, _ := u.last(t); req.RequestURI != "/v1/models?beta=true" || u.count() != len(allowed) {
+		t.Errorf("upstream got %s", req.RequestURI)
+	}
 	for _, line := range []string{
 		"GET /v1/models/../files", "GET /v1/models/%2e%2e/files", "GET /v1/models/..", "GET /v1/models/..%2ffiles", "GET /v1/models/a/b", "GET /v1/models/",
 		"GET /v1/models//", "GET //v1/models", "GET /v1//models", "GET /v1/./models", "GET /V1/models", "GET /v1/models%00", "GET /v1/models;a",
@@ -207,6 +213,9 @@ func TestAPIDemandsExactlyThePlaceholder(t *testing.T) {
 	r.SetCredential(&Credential{APIKey, theKey, ""})
 	if resp, _ := r.send(message("", "")); resp.StatusCode != 403 {
 		t.Errorf("an empty placeholder matched: %d", resp.StatusCode)
+	}
+	if (&Credential{APIKey, theKey, ""}).carries(&http.Request{Header: http.Header{"Authorization": {"Bearer "}}}) {
+		t.Error("an empty placeholder is taken for one")
 	}
 	if u.count() != 0 {
 		t.Errorf("%d requests went up", u.count())
@@ -272,7 +281,9 @@ func TestTheKeyIsInNoReplyAndNoLine(t *testing.T) {
 	}
 	c := Credential{APIKey, theKey, placeholder}
 	asJSON, _ := json.Marshal(c)
-	if all := fmt.Sprintf("%v %+v %#v %s", c, &c, c, asJSON); strings.Contains(all, theKey) {
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "credential", c)
+	if all := fmt.Sprintf("%v %+v %#v %s %s", c, &c, c, asJSON, &log); strings.Contains(all, theKey) {
 		t.Errorf("a credential prints as %s", all)
 	}
 }
@@ -359,15 +370,14 @@ func TestEventsAreNotHeldBack(t *testing.T) {
 }
 
 func TestAPINeverLeadsBelowTheFloor(t *testing.T) {
-	r := newRig(t, Options{})
-	r.names.addrs["api.anthropic.com"] = []string{"127.0.0.1"}
-	r.open(Policy{API: &API{}})
-	r.SetCredential(&Credential{APIKey, theKey, placeholder})
-	resp, _ := r.send(message(placeholder, ""))
-	if resp.StatusCode != 403 || resp.Header.Get("X-Bottle-Denied") != string(BelowFloor) {
-		t.Errorf("%d %s", resp.StatusCode, resp.Header.Get("X-Bottle-Denied"))
-	}
-	if err := (&Refusal{Text: "x"}); !errors.As(error(err), new(*Refusal)) || err.Error() != "x" {
-		t.Error("a refusal is not itself")
+	for _, addr := range []string{"127.0.0.1", "169.254.169.254", "10.0.0.1", "fd00::1", "64:ff9b::7f00:1"} {
+		r := newRig(t, Options{})
+		r.names.addrs["api.anthropic.com"] = []string{addr}
+		r.open(Policy{API: &API{}})
+		r.SetCredential(&Credential{APIKey, theKey, placeholder})
+		resp, _ := r.send(message(placeholder, ""))
+		if resp.StatusCode != 403 || resp.Header.Get("X-Bottle-Denied") != string(BelowFloor) {
+			t.Errorf("%s: %d %s", addr, resp.StatusCode, resp.Header.Get("X-Bottle-Denied"))
+		}
 	}
 }

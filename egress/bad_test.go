@@ -240,13 +240,3 @@ func TestTwoThousandTunnelsAreBounded(t *testing.T) {
 		t.Errorf("afterwards: %d", resp.StatusCode)
 	}
 }
-
-func TestATranslatorOfTheNetworkHidesNoAddress(t *testing.T) {
-	r := newRig(t, Options{})
-	r.names.addrs["ipv4only.arpa"] = []string{"2a00:1234:5678::c000:aa"}
-	r.names.addrs["operator.example"] = []string{"2a00:1234:5678::7f00:1"}
-	r.open(Policy{Hosts: []Rule{{Host: "operator.example"}}})
-	if _, _, resp := r.tunnel("operator.example:443"); resp.StatusCode != 403 || resp.Header.Get("X-Bottle-Denied") != string(BelowFloor) {
-		t.Errorf("%d %s", resp.StatusCode, resp.Header.Get("X-Bottle-Denied"))
-	}
-}

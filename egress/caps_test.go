@@ -70,11 +70,12 @@ func TestFiftyAtOnceNeverOverspendACapOfFive(t *testing.T) {
 		fmt.Fprintf(w, `{"usage":{"input_tokens":%d,"output_tokens":100}}`, cost-100)
 	}
 	u.mu.Unlock()
+	raw := fmt.Sprintf("POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", placeholder, len(body), body)
 	var ok, capped atomic.Int64
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			resp, text := r.send(fmt.Sprintf("POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", placeholder, len(body), body))
+			resp, text := r.send(raw)
 			switch resp.StatusCode {
 			case 200:
 				ok.Add(1)
@@ -91,6 +92,9 @@ func TestFiftyAtOnceNeverOverspendACapOfFive(t *testing.T) {
 	}
 	wg.Wait()
 	r.handlers.Wait() // a reply is settled once all of it was sent
+	if resp, _ := r.send(raw); resp.StatusCode != 429 {
+		t.Errorf("one more, when all are settled: %d", resp.StatusCode)
+	}
 	if ok.Load() != 5 || capped.Load() != 45 || arrived.Load() != 5 {
 		t.Errorf("%d went through, %d were refused, %d reached the API", ok.Load(), capped.Load(), arrived.Load())
 	}
@@ -162,6 +166,7 @@ func TestAReservationStaysWhenTheReplyIsCutOrUnreadable(t *testing.T) {
 		"an error of the API":     {plain(429, "application/json", `{"type":"error"}`), 0, 0},
 		"overloaded":              {plain(529, "application/json", `{"type":"error"}`), 0, 0},
 		"a usage above it":        {plain(200, "application/json", `{"usage":{"input_tokens":90000,"output_tokens":10}}`), 90010, 0},
+		"cut above it":            {stream("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":90000}}}\n\n", true), 90000, 90000},
 		"no reply at all":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, held, held},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,14 +242,31 @@ func TestAskedToCompressTheAPIIsAskedNotTo(t *testing.T) {
 	if req, _ := u.last(t); req.Header.Get("Accept-Encoding") != "identity" {
 		t.Errorf("the API is asked for %q", req.Header.Get("Accept-Encoding"))
 	}
+	// Nor does the transport ask for it by itself, and unpack what nobody counted.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := r.rules.api.transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if req, _ := u.last(t); req.Header.Get("Accept-Encoding") != "" {
+		t.Errorf("the transport asks for %q", req.Header.Get("Accept-Encoding"))
+	}
 }
 
 func TestAMeterWaitsForItsAnswerAndKeepsWhatIsOut(t *testing.T) {
 	asked := make(chan Want, 10)
-	m := NewMeter(nil, func(w Want) { asked <- w })
+	var told Totals
+	m := NewMeter(func(n Totals) { told = n }, func(w Want) { asked <- w })
 	a, err := m.reserve(t.Context(), 70) // no cap yet
 	if err != nil {
 		t.Fatal(err)
+	}
+	if told.Held != 70 || told.Requests != 1 {
+		t.Errorf("before the request goes out %+v is told", told)
 	}
 	// A cap below what is out allows that much and no more.
 	if got, n := m.Allow(Allowance{Capped: true, Tokens: 10}, 0); got.Tokens != 70 || n.Held != 70 {

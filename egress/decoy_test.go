@@ -169,6 +169,12 @@ func TestADecoySeenAnywhereShutsTheWayOut(t *testing.T) {
 		"a cookie in base64": func(p uint16) string {
 			return fmt.Sprintf("GET http://origin.example:%d/ HTTP/1.1\r\nHost: x\r\nCookie: s=%s\r\n\r\n", p, b64)
 		},
+		"a header's name": func(p uint16) string {
+			return fmt.Sprintf("GET http://origin.example:%d/ HTTP/1.1\r\nHost: x\r\nX-%s: 1\r\n\r\n", p, canary)
+		},
+		"a cookie, escaped": func(p uint16) string {
+			return fmt.Sprintf("GET http://origin.example:%d/ HTTP/1.1\r\nHost: x\r\nCookie: s=%s\r\n\r\n", p, url.QueryEscape(planted))
+		},
 		"the name of a host": func(uint16) string { return "GET http://" + canary + ".evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n" },
 		"a body": func(p uint16) string {
 			return fmt.Sprintf("POST http://origin.example:%d/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s%s", p, 10+len(planted), strings.Repeat("x", 10), planted)
@@ -217,6 +223,9 @@ func TestADecoySeenAnywhereShutsTheWayOut(t *testing.T) {
 			}
 			if resp, text := r.send(message(placeholder, "")); resp.StatusCode != 403 || !strings.Contains(text, "decoy") {
 				t.Errorf("the API afterwards: %d %s", resp.StatusCode, text)
+			}
+			if r.Stats().Open {
+				t.Error("it is open")
 			}
 			r.Open()
 			if resp, _ := r.send(fmt.Sprintf("GET http://origin.example:%d/ HTTP/1.1\r\nHost: x\r\n\r\n", port)); resp.StatusCode != 403 {

@@ -61,29 +61,11 @@ func (d *dialer) straight(ctx context.Context, t Target, priv bool, floor *Floor
 	if err != nil {
 		return nil, netip.Addr{}, err
 	}
-	check := func(a netip.Addr) error {
-		if d.exempt[netip.AddrPortFrom(plain(a), t.Port)] {
-			return nil
-		}
-		return floor.checkPlace(a, t.Port, priv)
-	}
-	nd := net.Dialer{
-		Timeout:   dialTimeout,
-		KeepAlive: 30 * time.Second,
-		Control: func(_, address string, _ syscall.RawConn) error {
-			ap, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return errFloor
-			}
-			return check(ap.Addr())
-		},
-	}
+	check := d.check(t.Port, priv, floor)
+	nd := guarded(check)
 	last := errFloor
 	for _, a := range addrs {
-		if check(a) != nil {
-			continue
-		}
-		if a.Is6() && d.embeds(ctx, a) {
+		if !d.above(ctx, a, check) {
 			continue
 		}
 		conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(plain(a), t.Port).String())
@@ -96,6 +78,37 @@ func (d *dialer) straight(ctx context.Context, t Target, priv bool, floor *Floor
 		last = fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	return nil, netip.Addr{}, last
+}
+
+// check is the floor for one port.
+func (d *dialer) check(port uint16, priv bool, floor *Floor) func(netip.Addr) error {
+	return func(a netip.Addr) error {
+		if d.exempt[netip.AddrPortFrom(plain(a), port)] {
+			return nil
+		}
+		return floor.checkPlace(a, port, priv)
+	}
+}
+
+// above reports whether a may be reached, also behind a translator.
+func (d *dialer) above(ctx context.Context, a netip.Addr, check func(netip.Addr) error) bool {
+	return check(a) == nil && !(a.Is6() && d.embeds(ctx, a))
+}
+
+// guarded is a dialer that asks check about each address that the kernel is
+// asked for, however it came to it.
+func guarded(check func(netip.Addr) error) *net.Dialer {
+	return &net.Dialer{
+		Timeout:   dialTimeout,
+		KeepAlive: 30 * time.Second,
+		Control: func(_, address string, _ syscall.RawConn) error {
+			ap, err := netip.ParseAddrPort(address)
+			if err != nil {
+				return errFloor
+			}
+			return check(ap.Addr())
+		},
+	}
 }
 
 // lookup returns the addresses of t, IPv4 first: many engines have no IPv6.

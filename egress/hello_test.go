@@ -53,6 +53,14 @@ func hello(exts ...[]byte) []byte {
 	return append([]byte{22, 3, 1, byte(len(msg) >> 8), byte(len(msg))}, msg...)
 }
 
+// behind adds a byte behind the extensions of a hello, within its message.
+func behind(record []byte) []byte {
+	out := append(bytes.Clone(record), 0)
+	binary.BigEndian.PutUint16(out[3:], uint16(len(out)-5))
+	binary.BigEndian.PutUint16(out[7:], uint16(len(out)-9)) // the lower bytes of its length
+	return out
+}
+
 func sniExt(names ...string) []byte {
 	var list []byte
 	for _, n := range names {
@@ -109,6 +117,8 @@ func TestHelloReaderRefusesWhatIsNoPlainHello(t *testing.T) {
 		"other kind":        {hello([]byte{0, 0, 0, 6, 0, 4, 1, 0, 1, 'x'}), errBadHello},
 		"list beyond end":   {hello([]byte{0, 0, 0, 6, 0, 9, 0, 0, 1, 'x'}), errBadHello},
 		"bytes behind list": {hello([]byte{0, 0, 0, 7, 0, 4, 0, 0, 1, 'x', 'y'}), errBadHello},
+		"bytes behind all":  {behind(hello(sniExt("a.example"))), errBadHello},
+		"data as a hello":   {append([]byte{23}, hello(sniExt("a.example"))[1:]...), errNotTLS},
 		"cut extension":     {hello([]byte{0, 0, 0, 9}), errBadHello},
 		"cut in the header": {[]byte{22, 3}, io.ErrUnexpectedEOF},
 		"cut in the record": {realHello(t, "x.example")[:40], io.ErrUnexpectedEOF},

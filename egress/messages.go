@@ -116,7 +116,6 @@ func (m *messageReader) here() place {
 
 func (m *messageReader) begin(kind byte) error {
 	at, list := m.here(), kind == '['
-	element := len(m.spots) > 0 && m.top().list
 	switch at {
 	case placeNever:
 		return m.never()
@@ -137,10 +136,6 @@ func (m *messageReader) begin(kind byte) error {
 	case placeContent:
 		if !list {
 			at = placeBlock
-		}
-	case placeBlock:
-		if list && element {
-			at = placeContent // a list in the list: its elements are blocks, too
 		}
 	}
 	m.spots = append(m.spots, spot{place: at, list: list})
@@ -244,9 +239,7 @@ func (m *messageReader) text(v []byte, size int64) error {
 		return refuse("This API request is blocked by the bottle's policy: a tool in it is a word." + instead)
 	case placeType:
 		s := m.top()
-		if s.kind, s.typed = string(v), true; size > int64(len(v)) {
-			s.kind = "a type that is too long"
-		}
+		s.kind, s.typed = string(v), true // no type that is let through is as long as what is cut
 		if s.place == placeBlock && s.kind == "container_upload" {
 			return refuse("This API request is blocked by the bottle's policy: it moves an uploaded file into a container at Anthropic." + instead)
 		}

@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
@@ -75,6 +73,20 @@ var bad = []struct{ body, says string }{
 	{`{"system":[{"type":"image","source":{"type":"url"}}]}`, "fetched"},
 	{`{"later":{"deep":[{"source":{"type":"url"}}]}}`, "fetched"},
 	{`{"input":{"source":{"type":"url"}}}`, "fetched"},
+	{`{"source":{"type":"url"}}`, "fetched"},
+	{`{"content":[{"type":"x","file_id":"f"}]}`, "uploaded"},
+	{`{"later":{"content":[{"type":"x","file_id":"f"}]}}`, "uploaded"},
+	{`{"system":[{"type":"x","file_id":"f"}]}`, "uploaded"},
+	{`{"messages":[{"source":{"type":"url"}}]}`, "fetched"},
+	{`{"messages":[{"content":[{"type":"image","source":{"type":"base64","url":"https://evil.example"}}]}]}`, "fetch an address"},
+	{`{"messages":[{"content":[{"type":"image","source":{"type":"base64","source":{"type":"url"}}}]}]}`, "fetched"},
+	{`{"messages":[{"content":[{"type":"document","source":{"type":"content","content":[{"type":"x","file_id":"f"}]}}]}]}`, "uploaded"},
+	{`{"messages":[{"content":[{"type":"tool_result","content":[{"type":"x","file_id":"f"}]}]}]}`, "uploaded"},
+	{`{"messages":[{"content":[[[{"type":"x","file_id":"f"}]]]}]}`, "uploaded"},
+	{`{"source":{"type":"text","data":{"content":[{"type":"x","file_id":"f"}]}}}`, "uploaded"},
+	{`{"context_management":{"edits":[{"content":[{"type":"x","file_id":"f"}]}]}}`, "uploaded"},
+	{`{"tools":[{"name":"x","source":{"type":"url"}}]}`, "fetched"},
+	{`{"output_config":{"format":{"source":{"type":"url"}}}}`, "fetched"},
 	{`{"messages":[{"content":[{"type":"document","later":{"input":{"source":{"type":"url"}}}}]}]}`, "fetched"},
 	{`{"messages":[{"content":[{"type":"container_upload","file_id":null}]}]}`, "container"},
 	{`{"messages":[{"content":[{"type":"x","file_id":"f"}]}]}`, "uploaded"},
@@ -83,9 +95,12 @@ var bad = []struct{ body, says string }{
 	{`{"mcp_servers":[{"type":"url","url":"https://evil.example"}]}`, "MCP"},
 	{`{"\u006dcp_servers":[{}]}`, "MCP"},
 	{`{"MCP_servers":[{}]}`, "spelled"},
+	{`{"mcp_servers":0}`, "MCP"},
 	{`{"container":"c"}`, "container"},
+	{`{"container":true}`, "container"},
 	{`{"container":{"skills":[]}}`, "container"},
 	{`{"betas":["files-api-2025-04-14"]}`, "betas"},
+	{`{"anthropic_beta":["files-api-2025-04-14"]}`, "anthropic_beta"},
 	{`{"tools":[{"type":"web_search_20250305","name":"web_search"}]}`, "web NAME on"},
 	{`{"tools":[{"name":"web_fetch","type":"web_fetch_20250910"}]}`, "web NAME on"},
 	{`{"tools":[{"type":"code_execution_20250825","name":"c"}]}`, "runs on"},
@@ -93,17 +108,21 @@ var bad = []struct{ body, says string }{
 	{`{"tools":[{"type":"","name":"c"}]}`, "runs on"},
 	{`{"tools":[{"type":"web_search_20250305\u0000"}]}`, "runs on"},
 	{`{"tools":[{"type":"` + strings.Repeat("bash_20250124", 40) + `"}]}`, "runs on"},
+	{`{"tools":[{"type":"bash_20250124_and_more"}]}`, "runs on"},
+	{`{"tools":[{"type":"code_bash_20250124"}]}`, "runs on"},
 	{`{"tools":{"type":"web_search_20250305"}}`, "not a list"},
 	{`{"tools":["web_search"]}`, "word"},
 	{`{"tools":[[{"type":"web_search_20250305"}]]}`, "list"},
 	{`{"tools":[7]}`, "not an object"},
 	{`{"max_tokens":"1000"}`, "max_tokens"},
+	{`{"max_tokens":[1]}`, "a list"},
 	{`{"max_tokens":-1}`, "max_tokens"},
 	{`{"max_tokens":1e300}`, "max_tokens"},
 	{`{"max_tokens":0.` + strings.Repeat("0", 300) + `1e306}`, "max_tokens"}, // 100,000
 	{`{"max_tokens":1,"max_tokens":2}`, "twice"},
 	{`{"tools":[],"to\u006fls":[{"type":"code_execution_20250825"}]}`, "twice"},
 	{`{"messages":[{"content":[{"type":"tool_use","input":{"a":1,"a":2}}]}]}`, "twice"},
+	{`{"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":0,"h":0,"i":0,"j":0,"k":0,"l":0,"m":0,"n":0,"mcp_servers":null,"mcp\u005fservers":null}`, "twice"},
 }
 
 // unreadable is no JSON that two parsers are sure to read alike.
@@ -315,7 +334,7 @@ func TestRefusedMessagesAnswerAsTheAPIAndNeverReachIt(t *testing.T) {
 		}
 	}
 	for _, extra := range []string{
-		"Anthropic-Beta: a-2025,files-api-2025-04-14\r\n", "Anthropic-Beta: a\r\nAnthropic-Beta:  MCP-Client-2025-11-20\r\n",
+		"Anthropic-Beta: a-2025,files-api-2025-04-14\r\n", "Anthropic-Beta: a\r\nAnthropic-Beta: b, \t MCP-Client-2025-11-20\r\n",
 		"Anthropic-Beta: code-execution-2025-08-25\r\n", "Anthropic-Beta: skills-2025-10-02\r\n", "Content-Encoding: gzip\r\n", "Content-Encoding: identity, br\r\n",
 	} {
 		if resp, text := post("/v1/messages", extra, `{}`); resp.StatusCode != 403 || !strings.Contains(text, "blocked") {
@@ -338,32 +357,6 @@ func TestRefusedMessagesAnswerAsTheAPIAndNeverReachIt(t *testing.T) {
 	}
 }
 
-func TestBodiesAreBounded(t *testing.T) {
-	var room atomic.Int64
-	look := func([]byte) error { return nil }
-	if _, err := readBody(io.LimitReader(endless{}, maxAPIBody+1), -1, look, &room); !errors.Is(err, errBodyLong) {
-		t.Errorf("one byte too many: %v", err)
-	}
-	a, err := readBody(io.LimitReader(endless{}, 30<<20), 30<<20, look, &room)
-	if err != nil || a.size != 30<<20 {
-		t.Fatalf("30 MB: %v", err)
-	}
-	if _, err := readBody(io.LimitReader(endless{}, 30<<20), -1, look, &room); !errors.Is(err, errBodies) {
-		t.Errorf("a second of 30 MB: %v", err)
-	}
-	a.release()
-	a.release()
-	if room.Load() != 0 {
-		t.Errorf("%d bytes are still counted", room.Load())
-	}
-	if b, err := readBody(strings.NewReader("abc"), 3, look, &room); err != nil || b.size != 3 || len(b.pieces) != 1 {
-		t.Errorf("a body of its length: %v", err)
-	}
-	if _, err := readBody(io.MultiReader(strings.NewReader("abc"), broken{}), 6, look, &room); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("a body that is cut: %v", err)
-	}
-}
-
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
@@ -371,45 +364,3 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-// What a switch took back does not go on because it had begun.
-func TestSwitchingTheWebOffEndsWhatMaySearch(t *testing.T) {
-	r, u := newRig(t, Options{}), newUpstream(t)
-	begun, over := make(chan struct{}, 8), make(chan struct{})
-	u.reply = func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusOK)
-		io.WriteString(w, "begun")
-		w.(http.Flusher).Flush()
-		begun <- struct{}{}
-		<-over
-	}
-	defer close(over)
-	with, without := u.policy(), u.policy()
-	with.API.Web = true
-	r.SetCredential(&Credential{APIKey, theKey, placeholder})
-	search := func() io.ReadCloser {
-		t.Helper()
-		const body = `{"max_tokens":1,"tools":[{"type":"web_search_20250305","name":"s"}]}`
-		c := r.dial()
-		fmt.Fprintf(c, "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", placeholder, len(body), body)
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("%v, %v", resp, err)
-		}
-		<-begun
-		return resp.Body
-	}
-	r.open(with)
-	reply := search()
-	r.open(with) // another change of the policy leaves it alone
-	if n := r.Stats().Calls; n != 1 {
-		t.Fatalf("%d requests run", n)
-	}
-	r.open(without)
-	if _, err := io.ReadAll(reply); err == nil {
-		t.Error("the reply came to its end")
-	}
-	if d := r.line(func(d Decision) bool { return d.Kind == APICall }); d.Reason != Revoked {
-		t.Errorf("line = %+v", d)
-	}
-}

@@ -187,6 +187,13 @@ func TestPolicyDecides(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", target, got, want)
 		}
 	}
+	// Where the route is led elsewhere the API's own name is no way past it.
+	test := compile(t, Policy{API: &API{Upstream: "https://api.test.example"}, Hosts: []Rule{{Host: "api.anthropic.com"}, {Host: "api.test.example"}}})
+	for _, name := range []string{"api.anthropic.com", "api.test.example"} {
+		if got := test.Decide(Target{Host: name, Port: 443}); got.Reason != APIHost {
+			t.Errorf("%s by a tunnel: %+v", name, got)
+		}
+	}
 	if got := compile(t, Policy{}).Decide(Target{Host: "example.com", Port: 443}); got.OK {
 		t.Error("the empty policy allows something")
 	}

@@ -85,7 +85,7 @@ func (c *call) prepare(r *http.Request, out string) error {
 	if r.Method == http.MethodPost {
 		m := newMessageReader(c.flow.rules.api.web)
 		read := newJSONReader(m)
-		c.body, err = readBody(http.MaxBytesReader(c.w, r.Body, maxAPIBody+1), r.ContentLength, read.feed, &c.proxy.bodies)
+		c.body, err = readBody(r.Body, r.ContentLength, read.feed, &c.proxy.bodies)
 		if err == nil {
 			err = read.finish()
 		}
@@ -168,7 +168,6 @@ func (c *call) refuse(err error) {
 	p, d := c.proxy, c.d
 	var refusal *Refusal
 	var capped *CapError
-	var long *http.MaxBytesError
 	status, text := http.StatusForbidden, ""
 	d.Reason = APIBody
 	switch {
@@ -182,7 +181,7 @@ func (c *call) refuse(err error) {
 	case errors.Is(err, errBodies):
 		d.Reason, status = APIBusy, http.StatusTooManyRequests
 		text = "This API request is refused: too much is being sent at once from this bottle. Try again in a moment."
-	case errors.Is(err, errBodyLong), errors.As(err, &long):
+	case errors.Is(err, errBodyLong):
 		status, text = http.StatusRequestEntityTooLarge, "This API request is longer than the 32 MB that the API takes."
 	case c.flow.why() != "":
 		d.Reason = c.flow.why()

@@ -65,11 +65,9 @@ func (d *dialer) judge(ctx context.Context, w *way, t Target, priv bool, floor *
 		d.unknown.add(t.Host)
 		return netip.Addr{}, nil
 	}
+	check := d.check(t.Port, priv, floor)
 	for _, a := range addrs {
-		if d.exempt[netip.AddrPortFrom(plain(a), t.Port)] {
-			continue
-		}
-		if floor.checkPlace(a, t.Port, priv) != nil || (a.Is6() && d.embeds(ctx, a)) {
+		if !d.above(ctx, a, check) {
 			return netip.Addr{}, errFloor
 		}
 	}

@@ -73,6 +73,23 @@ func TestTunnelsGoThroughTheCompanysProxy(t *testing.T) {
 	}
 }
 
+func TestAnHTTPSProxyWithAStrangersCertificateIsToldNothing(t *testing.T) {
+	to, _ := echoServer(t)
+	r, c := companyRig(t, companyproxy.Options{TLS: true, User: "alice", Password: "x", Names: map[string]string{"far.example:7": to}}, &Login{"alice", "x"})
+	r.open(Policy{Hosts: []Rule{{Host: "far.example", Port: 7}}})
+	w := r.Proxy.dialer.way.Load().from
+	w.Roots = ""
+	if err := r.SetWay(w, &Login{"alice", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, resp := r.tunnel("far.example:7"); resp.StatusCode != 502 || resp.Header.Get("X-Bottle-Denied") != string(ProxyDown) {
+		t.Errorf("%d %s", resp.StatusCode, resp.Header.Get("X-Bottle-Denied"))
+	}
+	if asked := c.Asked(); len(asked) != 0 {
+		t.Errorf("the proxy was asked %q", asked)
+	}
+}
+
 func TestPlainRequestsGoThroughTheCompanysProxy(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s auth=%q", r.Host, r.Header.Get("Proxy-Authorization"))

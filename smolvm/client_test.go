@@ -21,7 +21,7 @@ func TestListRunsWithTheHomeAndNothingElse(t *testing.T) {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	env := calls()[0].Env
-	if !slices.Contains(env, "HOME="+c.home.Dir) || slices.ContainsFunc(env, func(s string) bool { return strings.HasPrefix(s, "SSH_AUTH_SOCK") }) {
+	if !slices.Contains(env, "HOME="+c.home.Dir) || !slices.Equal(env, c.home.Environ()) || slices.ContainsFunc(env, func(s string) bool { return strings.HasPrefix(s, "SSH_AUTH_SOCK") }) {
 		t.Errorf("%q", env)
 	}
 }
