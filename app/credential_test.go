@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -46,8 +47,17 @@ func TestTokensAreCountedAndCappedOverARestart(t *testing.T) {
 	}
 	used := func(n int64) {
 		t.Helper()
+		var seen []string // as they changed
+		defer func() {
+			if t.Failed() {
+				t.Logf("the bottle's usage was %s", strings.Join(seen, ", then "))
+			}
+		}()
 		eventually(t, "the tokens to be counted", func() bool {
 			got, _ := h.bottle(b.ID)
+			if now := fmt.Sprintf("%+v", got.Usage); len(seen) == 0 || seen[len(seen)-1] != now {
+				seen = append(seen, now)
+			}
 			return got.Usage != nil && got.Usage.Tokens == n && got.Usage.Cap == 10_000 && got.Usage.Held == 0
 		})
 	}

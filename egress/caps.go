@@ -17,6 +17,9 @@ type Totals struct {
 	// read: their whole reservation counts.
 	Unread int64 `json:"unread,omitempty"`
 	Held   int64 `json:"held,omitempty"` // reserved for what runs now
+	// Turn rises with each change: of two totals of a meter the one with the
+	// higher turn is the later.
+	Turn uint64 `json:"turn,omitempty"`
 }
 
 // Spent is what counts against caps, without what is held.
@@ -155,7 +158,7 @@ func (m *Meter) reserve(ctx context.Context, need int64) (*reservation, error) {
 		if !m.allow.Capped || missing <= 0 || need == 0 {
 			m.totals.Requests++
 			m.totals.Held += need
-			m.tell(m.totals)
+			m.change()
 			return &reservation{meter: m, tokens: need}, nil
 		}
 		if deadline == nil {
@@ -219,5 +222,11 @@ func (h *reservation) end(change func(*Totals)) {
 	h.over = true
 	m.totals.Held -= h.tokens
 	change(&m.totals)
+	m.change()
+}
+
+// change tells of totals that have changed. Called with mu held.
+func (m *Meter) change() {
+	m.totals.Turn++
 	m.tell(m.totals)
 }

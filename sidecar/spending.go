@@ -25,9 +25,13 @@ func newSpending() spending {
 	return spending{mu: new(sync.Mutex), totals: new(egress.Totals), changed: make(chan struct{}, 1), wants: make(chan egress.Want, maxWants)}
 }
 
+// set takes totals in unless later ones are known: those in an answer may have
+// been overtaken by an event.
 func (s spending) set(n egress.Totals) {
 	s.mu.Lock()
-	*s.totals = n
+	if n.Turn >= s.totals.Turn {
+		*s.totals = n
+	}
 	s.mu.Unlock()
 	select {
 	case s.changed <- struct{}{}:
