@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"bottlebar.app/internal/noway"
 	"bottlebar.app/sidecar"
 )
 
@@ -83,12 +84,15 @@ func (l *live) carryOut(ctx context.Context, s resettable) {
 	defer late.Stop()
 	select {
 	case l.egress <- s:
-		return
 	case <-late.C:
+		_ = noway.Say(s, noWayOut)
+		_ = s.Close()
 	case <-ctx.Done():
+		s.Reset()
 	}
-	s.Reset()
 }
+
+const noWayOut = "This bottle has no way out at the moment: its isolation is being proved, or its sidecar replaced. Try again in a few seconds."
 
 type resettable interface {
 	sidecar.Stream

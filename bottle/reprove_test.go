@@ -102,8 +102,9 @@ func TestAStreamThatNobodyCarriesIsGivenUp(t *testing.T) {
 		s := &guestStream{Conn: ours}
 		began := time.Now()
 		go l.carryOut(t.Context(), s)
-		if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || !s.reset.Load() {
-			t.Errorf("the stream ended with %v, reset %v", err, s.reset.Load())
+		said, err := io.ReadAll(theirs)
+		if err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 503 ") || !strings.Contains(string(said), noWayOut) || s.reset.Load() {
+			t.Errorf("the stream says %q and ends with %v, reset %v", said, err, s.reset.Load())
 		}
 		if took := time.Since(began); took != heldAtMost {
 			t.Errorf("it was held for %v", took)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bottlebar.app/hop"
+	"bottlebar.app/internal/noway"
 )
 
 // Bounds of the bridge, each below what the app's gate allows: a bottle that
@@ -93,10 +94,8 @@ func (h *helper) carry(ctx context.Context, conn net.Conn) {
 
 // unavailable tells a proxy's client why it gets nothing.
 func unavailable(conn net.Conn) {
-	const body = "This bottle is not connected to Bottlebar at the moment. Its way out returns when the app runs again.\n"
 	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"+
-		"Content-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
+	_ = noway.Say(conn, "This bottle is not connected to Bottlebar at the moment. Its way out returns when the app runs again.")
 }
 
 // join copies both ways until both directions have ended. An end on one side
