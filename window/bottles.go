@@ -221,6 +221,8 @@ func (c *card) showButtons(b snapshot.Bottle) {
 		kind = "ready"
 	case b.Problem != nil && b.Problem.Detail != "":
 		kind += " with details"
+	case b.Problem != nil:
+		kind += " with a problem"
 	}
 	if kind == c.shown {
 		return
@@ -248,7 +250,11 @@ func (c *card) buttonsFor(b snapshot.Bottle) []fyne.CanvasObject {
 	case snapshot.Stopping:
 		return nil
 	case snapshot.Stopped:
-		out = append(out, look.NewPrimary("Resume", func() { w.Resume(id) }))
+		resume := look.NewPrimary
+		if b.Problem != nil { // what stopped it is to be read first
+			resume = look.NewButton
+		}
+		out = append(out, resume("Resume", func() { w.Resume(id) }))
 	}
 	if b.Problem != nil && b.Problem.Detail != "" {
 		out = append(out, look.NewButton("Details", func() { w.ShowProblem(id) }))

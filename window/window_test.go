@@ -403,6 +403,7 @@ func TestACardOffersWhatItsStateAllows(t *testing.T) {
 		{func(b *snapshot.Bottle) { b.State = snapshot.Starting }, "[Cancel]"},
 		{func(b *snapshot.Bottle) { b.State = snapshot.Stopping }, ""},
 		{func(b *snapshot.Bottle) { b.State = snapshot.Stopped }, "[Resume] [Discard]"},
+		{func(b *snapshot.Bottle) { b.State, b.Problem = snapshot.Stopped, trouble }, "[Resume] [Details] [Discard]"},
 		{func(b *snapshot.Bottle) { b.State, b.Problem = snapshot.Failed, trouble }, "[Details] [Discard]"},
 		{func(b *snapshot.Bottle) { b.State = snapshot.Lost }, "[Discard]"},
 	} {
