@@ -22,11 +22,8 @@ type door struct {
 // errShut is why streams end when the door is shut.
 var errShut = errors.New("the bottle's isolation is being proved again")
 
-func newDoor() *door {
-	d := &door{opened: make(chan struct{})}
-	d.open()
-	return d
-}
+// newDoor returns a door that is shut: a proof opens it.
+func newDoor() *door { return &door{opened: make(chan struct{})} }
 
 func (d *door) open() {
 	d.mu.Lock()

@@ -157,7 +157,9 @@ func (b *Bottle) prove(ctx context.Context, l *live, in *smolvm.Install, why str
 	var host, rest proof
 	if why == whyLaunch {
 		// What the guest is asked needs the sidecar's facts; the machine's record
-		// and process need neither, and are looked at meanwhile.
+		// and process need neither, and are looked at meanwhile. The sidecar is new
+		// and answers health and echo alone.
+		l.door.open()
 		var both sync.WaitGroup
 		both.Go(func() { b.proveInside(ctx, &rest, l, car, b.proveSidecar(ctx, &rest, car)) })
 		b.proveMachine(ctx, &host, l, in)

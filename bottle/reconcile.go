@@ -165,7 +165,6 @@ func (b *Bottle) adoptRunning(ctx context.Context, in *smolvm.Install) error {
 	if err != nil {
 		return err
 	}
-	l.door.shut()
 	wait, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	if _, err := l.listener.Session(wait); err != nil {

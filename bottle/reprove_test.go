@@ -58,6 +58,10 @@ func (s *guestStream) Reset()            { s.reset.Store(true); _ = s.Close() }
 func TestNothingPassesADoorThatIsShut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor()
+		if !d.isShut() {
+			t.Error("it is open before anything is proved")
+		}
+		d.open()
 		in, done, err := d.pass(t.Context())
 		if err != nil {
 			t.Fatal(err)
