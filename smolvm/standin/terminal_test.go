@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -124,6 +125,10 @@ func TestATerminalOf080HasNoSize(t *testing.T) {
 }
 
 func TestClosingTheCallersTerminalHangsTheCommandUp(t *testing.T) {
+	// Where this process ignores the signal, as under nohup, what it starts would too.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	in := newMachine(t, "1.9.3")
 	s := newScreen(in, 80, 24, "machine", "exec", "--name", "m", "-i", "-t", "--", "sh", "-c", "echo ready; exec sleep 8123")
 	eventually(t, "it runs", func() bool { return strings.Contains(s.text(), "ready") })
