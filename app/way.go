@@ -206,9 +206,9 @@ func (a *App) tryWay(ctx context.Context, f found, l *egress.Login) (why, cure s
 	switch egress.WayReason(err) {
 	case egress.ProxyAuth:
 		if l != nil {
-			return "it does not take this name and password", "run `bottlebar proxy login NAME`"
+			return "it does not take this name and password", "run bottlebar proxy login NAME"
 		}
-		return "it asks for a name and a password", "run `bottlebar proxy login NAME`"
+		return "it asks for a name and a password", "run bottlebar proxy login NAME"
 	case egress.ProxyRefused:
 		return "it does not let the API through", "ask whoever runs it to allow api.anthropic.com"
 	case "":

@@ -38,7 +38,7 @@ func linuxError(item string, err error) error {
 	}
 	return &UnreachableError{
 		Where: "the Secret Service", Err: err,
-		Fix: "start a keyring such as gnome-keyring or KWallet, or start `bottlebar serve` with " + with,
+		Fix: "start a keyring such as gnome-keyring or KWallet, or start bottlebar serve with " + with,
 	}
 }
 

@@ -101,7 +101,7 @@ func (c *way) readProxy(text string) error {
 		return &RuleError{"upstream proxy", "not the address of a proxy", form} // the text may hold a password
 	}
 	if u.User != nil {
-		return &RuleError{u.Redacted(), "a name or password does not belong here", "take it out, and run `bottlebar proxy login NAME`"}
+		return &RuleError{u.Redacted(), "a name or password does not belong here", "take it out, and run bottlebar proxy login NAME"}
 	}
 	if u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
 		return bad("not the address of a proxy", form)

@@ -44,7 +44,7 @@ const (
 func OpenArchive(path string) (*Archive, error) {
 	a := &Archive{path: path}
 	if err := a.read(); err != nil {
-		return nil, fault.Wrap(err, "reading the image as the engine saved it", "save it with `docker save IMAGE` and look whether that can be loaded again")
+		return nil, fault.Wrap(err, "reading the image as the engine saved it", "save it with docker save IMAGE and look whether that can be loaded again")
 	}
 	return a, nil
 }
