@@ -165,6 +165,8 @@ var rewrites = []struct {
 	{regexp.MustCompile(`"created_at": \d+`), `"created_at": 0`},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "$$TIME"},
 	{regexp.MustCompile(`[A-Z][a-z]{2} [ 0-9]\d( \d\d:\d\d|  \d{4})`), "DATE"},
+	// A terminal's echo of the end of its input, before or after what a command says.
+	{regexp.MustCompile(`(?s)^(.*)\^@`), "^@$1"},
 	// The lines of a copy's progress: how many there are and how fast it goes.
 	{regexp.MustCompile(`, [0-9.]+ [KMG]?B/s\)`), ", RATE)"},
 	{regexp.MustCompile(`\([0-9.]+ [KMG]?B/s\)`), "(RATE)"},
