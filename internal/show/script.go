@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"path/filepath"
@@ -293,11 +294,9 @@ func quits(ctx context.Context, p *play) error {
 			return false
 		}
 	}
-	if err := p.press(ctx, "the app ends", begun, traytest.Exact("Quit Bottlebar")); err != nil {
-		return err
-	}
+	pressed := p.press(ctx, "the app ends", begun, traytest.Exact("Quit Bottlebar"))
 	if err := p.app.wait(ctx); err != nil {
-		return err
+		return errors.Join(pressed, err)
 	}
 	if err := p.app.complaints(); err != nil {
 		return err
